@@ -1,0 +1,58 @@
+# What each command needs, it sets up by itself in .venv, from the locked versions.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 4
+
+.PHONY: help setup demo test check format lab lab-stop lock clean
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## install everything into .venv
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "dialer needs Python 3.11 or newer; $(PYTHON) is older. Run: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	@if command -v uv >/dev/null; then \
+	  uv venv -q --allow-existing --python $(PYTHON) $(VENV) && \
+	  uv pip install -q --python $(BIN)/python --require-hashes -r requirements-dev.lock && \
+	  uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+	else \
+	  { $(PYTHON) -m venv $(VENV) || { echo "python's venv module is missing. Run: sudo apt-get install python3-venv" >&2; exit 1; }; } && \
+	  $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
+	  $(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $@
+
+demo: $(STAMP) ## call 200 simulated numbers and compare with the far end's ledger
+	$(BIN)/dialer demo $(ARGS)
+
+test: $(STAMP) ## every test: real Postgres, Asterisk, SIPp, a pyVoIP telephone
+	@sip/tools.sh
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
+
+check: $(STAMP) ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## put the code into its format
+	$(BIN)/ruff check --fix-only -q .
+	$(BIN)/ruff format -q .
+
+lab: $(STAMP) ## start the test PBX (Asterisk) on 127.0.0.1 for a person
+	sip/asterisk/lab.sh start .lab
+
+lab-stop: ## stop the test PBX
+	sip/asterisk/lab.sh stop .lab
+
+LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --python-version 3.11
+lock: ## write the locked versions anew (needs uv)
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) --group dev pyproject.toml -o requirements-dev.lock
+
+clean: ## remove what the commands made, but not the lab's cache
+	rm -rf $(VENV) .lab .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

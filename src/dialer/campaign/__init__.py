@@ -1,0 +1,1 @@
+"""The campaign rules without I/O: statuses, moves, outcomes, retries, numbers and pacing."""

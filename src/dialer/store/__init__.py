@@ -1,0 +1,1 @@
+"""Postgres: schema, migrations, the queue, and one typed function for every query."""

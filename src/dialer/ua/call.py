@@ -1,0 +1,162 @@
+"""What the user agent is asked for, and what it answers: the vocabulary of an outbound call."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+
+class LocalCause(enum.StrEnum):
+    """Why a call ended, where the reason is ours and not a response of the far end."""
+
+    RING_TIMEOUT = "ring_timeout"  # our ring timeout passed; CANCEL was sent
+    TIMER_B = "timer_b"  # no response at all to the INVITE within 64*T1
+    TRANSPORT = "transport"  # the socket refused the datagram (ICMP, no route, closed)
+    DNS = "dns"  # the trunk's host name has no address
+    CANCELLED = "cancelled"  # the caller of the user agent asked to end it
+    AUTHENTICATION = "authentication"  # challenged; no credentials, or these were refused
+    NO_MEDIA = "no_media"  # a 2xx without an SDP answer that we can speak
+    ANSWERED_LATE = "answered_late"  # a 2xx crossed our CANCEL; it got ACK and BYE
+
+
+class HungUpBy(enum.StrEnum):
+    """Who ended an answered call."""
+
+    US = "us"
+    THEM = "them"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trunk:
+    """Where an INVITE goes and how we present ourselves there.
+
+    `host` is a name or an address literal (IPv6 without brackets). `codecs` in order of
+    preference, of "PCMU" and "PCMA".
+    """
+
+    name: str
+    host: str
+    port: int = 5060
+    username: str | None = None
+    password: str | None = dataclasses.field(default=None, repr=False)
+    from_domain: str | None = None
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    md5_allowed: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CallRequest:
+    """One outbound call: `number` and `caller_id` are the user parts of To and From."""
+
+    trunk: Trunk
+    number: str
+    caller_id: str
+    display_name: str = ""
+    ring_timeout: float = 40.0  # seconds from the INVITE
+    max_talk: float = 3600.0  # seconds from the answer
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LegIdentity:
+    """What a CANCEL of an INVITE needs, known before the INVITE leaves (RFC 3261 §9.1).
+
+    `target` is the address of the next hop, `via` the whole top Via value, `route` the Route
+    header values. All are text, so that they can be stored and used by another process.
+    """
+
+    call_id: str
+    from_header: str
+    to_header: str
+    request_uri: str
+    via: str
+    cseq: int
+    route: tuple[str, ...]
+    target_host: str
+    target_port: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DialogIdentity:
+    """What a BYE of an answered call needs (RFC 3261 §12.2.1.1): the state of a dialog, as text."""
+
+    call_id: str
+    local: str  # our From header value, with tag
+    remote: str  # the To header value of the 2xx, with tag
+    local_cseq: int
+    remote_target: str
+    route: tuple[str, ...]
+    target_host: str
+    target_port: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Provisional:
+    """A 1xx that came: code, phrase, when."""
+
+    code: int
+    phrase: str
+    at: dt.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class InviteSent:
+    """The INVITE, or its re-send after a challenge, left; `identity` is the one now in force."""
+
+    identity: LegIdentity
+    at: dt.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    """A 1xx arrived; `rings` says that it is a 180."""
+
+    provisional: Provisional
+    rings: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answered:
+    """A 2xx with usable media arrived and was ACKed; the call is up."""
+
+    dialog: DialogIdentity
+    at: dt.datetime
+
+
+CallEvent = InviteSent | Progress | Answered
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CallResult:
+    """All that is known of a call that is over: the evidence that decides its outcome.
+
+    `code` and `phrase` are those of the final response, None and "" where none came.
+    `reasons` holds every Reason header value seen, oldest first (RFC 3326), also those of a 1xx
+    and of the BYE; `q850_cause` is the last Q.850 cause among them that came before or with the
+    final response. Times are wall-clock; `talk_seconds` is measured on the monotonic clock.
+    """
+
+    call_id: str
+    code: int | None = None
+    phrase: str = ""
+    reasons: tuple[str, ...] = ()
+    q850_cause: int | None = None
+    retry_after: int | None = None  # seconds
+    provisionals: tuple[Provisional, ...] = ()
+    local_cause: LocalCause | None = None
+    rang: bool = False
+    answered: bool = False
+    answered_late: bool = False
+    extra_forks: int = 0
+    hung_up_by: HungUpBy | None = None
+    sent_at: dt.datetime | None = None
+    first_provisional_at: dt.datetime | None = None
+    ringing_at: dt.datetime | None = None
+    answered_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
+    talk_seconds: float = 0.0
+    rtp_packets_sent: int = 0
+    rtp_packets_received: int = 0
