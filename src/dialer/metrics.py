@@ -1,0 +1,105 @@
+"""What the service counts and measures, in Prometheus's terms."""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+
+class Metrics:
+    """Every counter, gauge and histogram of one process, on a registry of its own.
+
+    One object is made at start and handed to the engine, the user agent and the API; a test makes
+    its own. Labels have few values: a number, a call or a campaign is never a label.
+    """
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+
+        self.attempts = Counter(
+            "dialer_attempts", "Attempts whose INVITE was sent", ["trunk"], registry=registry
+        )
+        self.calls = Counter(
+            "dialer_calls",
+            "Attempts recorded, by outcome and by the call's status after it",
+            ["outcome", "status"],
+            registry=registry,
+        )
+        self.active_calls = Gauge(
+            "dialer_active_calls", "Calls that this node holds", ["phase"], registry=registry
+        )
+        self.first_provisional = Histogram(
+            "dialer_invite_to_first_provisional_seconds",
+            "Time from the INVITE to its first provisional response",
+            ["trunk"],
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32),
+            registry=registry,
+        )
+        self.sip_messages = Counter(
+            "dialer_sip_messages",
+            "SIP messages; code_class is 1xx to 6xx, or request",
+            ["direction", "method", "code_class"],
+            registry=registry,
+        )
+        self.rtp_late_frames = Counter(
+            "dialer_rtp_late_frames",
+            "RTP frames that left more than one frame after they were due",
+            registry=registry,
+        )
+        self.engine_loop_lag = Gauge(
+            "dialer_engine_loop_lag_seconds",
+            "How late the event loop ran the engine's last turn",
+            registry=registry,
+        )
+        self.store_errors = Counter(
+            "dialer_store_errors",
+            "Statements that Postgres did not run",
+            ["part"],
+            registry=registry,
+        )
+        self.api_requests = Counter(
+            "dialer_api_requests",
+            "HTTP requests",
+            ["method", "route", "status"],
+            registry=registry,
+        )
+        self.api_seconds = Histogram(
+            "dialer_api_request_seconds",
+            "Time to answer an HTTP request",
+            ["route"],
+            registry=registry,
+        )
+
+    def sip_message(self, direction: str, method: str, code: int | None) -> None:
+        """Count a message; `direction` is sent or received, `method` that of its CSeq.
+
+        A method that is not SIP's own counts as "other", so that a peer cannot make labels.
+        """
+        self.sip_messages.labels(
+            direction,
+            method if method in SIP_METHODS else "other",
+            "request" if code is None else f"{code // 100}xx",
+        ).inc()
+
+    def text(self) -> bytes:
+        """Return everything in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+
+SIP_METHODS = frozenset(
+    {
+        "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS",
+        "PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE",
+    }
+)  # fmt: skip
