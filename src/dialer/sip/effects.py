@@ -1,0 +1,220 @@
+"""What an endpoint wants done, and what it tells: the results of `Endpoint.receive` and others.
+
+`SendDatagram` is for the transport, everything else is an event for the user agent. Events come
+in the order in which they happened. A `call_id` names a call on both the client and server side.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dialer.sip.identity import DialogState, HostPort, LegState
+    from dialer.sip.message import Request
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SendDatagram:
+    """Send `data` to `destination` now."""
+
+    data: bytes
+    destination: HostPort
+
+
+# What a client (the caller) hears.
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class InviteResent:
+    """The INVITE was sent again with credentials after a 401 or 407; `leg` is now in force."""
+
+    call_id: str
+    leg: LegState
+    code: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProvisionalReceived:
+    """A 1xx to our INVITE; `reliable` says that it asked for a PRACK (RFC 3262)."""
+
+    call_id: str
+    code: int
+    phrase: str
+    reasons: tuple[str, ...]
+    body: bytes
+    content_type: str
+    to_tag: str
+    reliable: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AnswerReceived:
+    """A 2xx to our INVITE, already ACKed; a retransmission of it is ACKed without an event.
+
+    `late`: our CANCEL was asked for before, so that BYE is sent as well. `fork`: another fork had
+    answered before, BYE is sent as well. Neither is followed by `CallEnded`.
+    """
+
+    call_id: str
+    code: int
+    phrase: str
+    reasons: tuple[str, ...]
+    body: bytes
+    content_type: str
+    dialog: DialogState
+    late: bool = False
+    fork: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FinalReceived:
+    """A 3xx to 6xx to our INVITE that stands, already ACKed; the call is over.
+
+    `retry_after` in seconds. `challenged`: a 401 or 407 that our credentials do not satisfy, or
+    that we have none for. `contacts` are the Contact URIs of a 3xx.
+    """
+
+    call_id: str
+    code: int
+    phrase: str
+    reasons: tuple[str, ...]
+    retry_after: int | None = None
+    challenged: bool = False
+    contacts: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class InviteTimedOut:
+    """No response at all to our INVITE within 64*T1 (Timer B); the call is over."""
+
+    call_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CancelTimedOut:
+    """No final response to our INVITE within 64*T1 of its CANCEL (RFC 3261 §9.1); it is over."""
+
+    call_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TransportFailed:
+    """The INVITE could not be delivered (RFC 3261 §17.1.4); the call is over."""
+
+    call_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OptionsAnswered:
+    """An OPTIONS that we sent is over; `code` is None where no answer came."""
+
+    target: HostPort
+    code: int | None
+    phrase: str = ""
+
+
+# What both sides of an answered call hear.
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CallEnded:
+    """An answered call is over.
+
+    `by_peer`: their BYE came and was answered. Else our BYE got its final response, or none
+    within 64*T1, or the dialog was found to be gone.
+    """
+
+    call_id: str
+    by_peer: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReinviteReceived:
+    """A re-INVITE or UPDATE within an answered call; answer it with `Endpoint.respond`.
+
+    `method` is "INVITE" or "UPDATE". An empty `body` of a re-INVITE asks for our offer.
+    """
+
+    call_id: str
+    transaction: str
+    method: str
+    body: bytes
+    content_type: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class InfoReceived:
+    """An INFO within a call, answered with 200; DTMF comes so from some phones."""
+
+    call_id: str
+    body: bytes
+    content_type: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AckReceived:
+    """The ACK of a 2xx that we sent to an INVITE or re-INVITE; `body` may hold an SDP answer."""
+
+    call_id: str
+    body: bytes
+    content_type: str
+
+
+# What a server (the called side) hears.
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class InviteReceived:
+    """Somebody calls; answer with `Endpoint.respond`. 100 has been sent already.
+
+    `number` is the user part of the Request-URI, `caller` that of From, both percent-decoded.
+    """
+
+    call_id: str
+    transaction: str
+    number: str
+    caller: str
+    body: bytes
+    content_type: str
+    source: HostPort
+    request: Request
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CancelReceived:
+    """The caller gave up: 200 to the CANCEL and 487 to the INVITE are sent; the call is over."""
+
+    call_id: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AckMissing:
+    """No ACK within 64*T1 of our 2xx (RFC 3261 §13.3.1.4).
+
+    For an INVITE that began a call, BYE is sent and `CallEnded` follows.
+    """
+
+    call_id: str
+
+
+Event = (
+    InviteResent
+    | ProvisionalReceived
+    | AnswerReceived
+    | FinalReceived
+    | InviteTimedOut
+    | CancelTimedOut
+    | TransportFailed
+    | OptionsAnswered
+    | CallEnded
+    | ReinviteReceived
+    | InfoReceived
+    | AckReceived
+    | InviteReceived
+    | CancelReceived
+    | AckMissing
+)
+Effect = SendDatagram | Event
