@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# lab.sh start|run|stop|status RUN_DIR [BASE_PORT]
+# lab.sh cli RUN_DIR COMMAND...
+#
+# One private Asterisk on 127.0.0.1, all of it in RUN_DIR: SIP over UDP at BASE_PORT (15060),
+# RTP in the 800 ports from BASE_PORT + 100.
+#   start   returns when it answers, and prints how to use it; safe to repeat
+#   run     the same in the foreground, without the words; it ends with the process that called it
+#   stop    ends the instance of RUN_DIR and no other
+#   cli     passes a command to Asterisk's console: lab.sh cli .lab pjsip set logger on
+set -euo pipefail
+
+usage="usage: lab.sh start|run|stop|status RUN_DIR [BASE_PORT], or lab.sh cli RUN_DIR COMMAND..."
+action=${1:?$usage}
+run=$(realpath -m "${2:?$usage}")
+base=${3:-15060}
+here=$(cd "$(dirname "$0")" && pwd)
+pidfile=$run/run/asterisk.pid
+
+fail() { echo "lab: $*" >&2; exit 1; }
+running() { [ -s "$pidfile" ] && kill -0 "$(<"$pidfile")" 2>/dev/null; }
+asterisk() { "$run/asterisk" -C "$run/etc/asterisk.conf" "$@"; }
+
+prepare() {
+  local program root modules sounds file
+  [[ $base =~ ^[0-9]+$ ]] && [ "$base" -ge 1024 ] && [ "$base" -le 64000 ] ||
+    fail "the base port is a number from 1024 to 64000, not $base"
+  [ ${#run} -le 85 ] || fail "the path $run is too long for a unix socket in it; choose one of at most 85 characters"
+  program=$("$here/../fetch.sh" asterisk)
+  root=${program%/bin/asterisk} root=${root%/usr} # the machine's own lies in /usr/sbin
+  root=${root%/usr/sbin/asterisk}
+  modules=$(find "$root"/usr/lib -maxdepth 3 -path '*/asterisk/modules' -print -quit)
+  [ -n "$modules" ] || fail "no modules of $program below $root/usr/lib"
+  mkdir -p "$run"/{etc,state,data,spool,run,log}
+  ln -sfn "$program" "$run/asterisk"
+  for file in "$here"/etc/*.conf; do
+    sed -e "s#@RUN@#$run#g; s#@MODULES@#$modules#g; s#@SIP@#$base#g" \
+      -e "s#@RTP_FIRST@#$((base + 100))#g; s#@RTP_LAST@#$((base + 899))#g" "$file" >"$run/etc/${file##*/}"
+  done
+  # what has no file here keeps its defaults, but a missing file would be logged as an error
+  for file in acl ccss cdr cel features pjproject udptl; do : >"$run/etc/$file.conf"; done
+  # Asterisk does not start without its XML documentation
+  ln -sfn "$root/usr/share/asterisk/documentation" "$run/data/documentation"
+  sounds=$(find "$root/usr/share/asterisk/sounds" -name hello-world.gsm -printf '%h' -quit 2>/dev/null || true)
+  [ -n "$sounds" ] || fail "no English prompts beside $program. Run: sudo apt-get install asterisk-core-sounds-en-gsm"
+  mkdir -p "$run/data/sounds"
+  ln -sfn "$sounds" "$run/data/sounds/en"
+  rm -f "$run"/run/* "$run/log/full"
+}
+
+launch() { # in the place of this shell, so that the process id is Asterisk's
+  echo $BASHPID >"$pidfile"
+  exec "$@" "$run/asterisk" -C "$run/etc/asterisk.conf" -f -n </dev/null >"$run/log/stdout" 2>&1
+}
+
+await_boot() { # PID
+  local left=400
+  while ! asterisk -rx 'core waitfullybooted' 2>/dev/null | grep -q 'fully booted'; do
+    kill -0 "$1" 2>/dev/null || fail "Asterisk ended at once: $(tail -n 1 "$run/log/stdout")"
+    [ $((left -= 1)) -gt 0 ] || fail "Asterisk is not ready after 20 s; see $run/log/full"
+    sleep 0.05
+  done
+  if grep -q 'Address already in use' "$run/log/full"; then
+    kill "$1"
+    fail "UDP port $base is in use; give another base port"
+  fi
+}
+
+describe() {
+  cat <<TEXT
+Asterisk listens on 127.0.0.1:$base (UDP), process $(<"$pidfile"), log $run/log/full
+
+  the dialer's account    dialer / dialer-secret
+  by SHA-256              dialer-sha256 / dialer-secret, with the caller ID dialer-sha256
+  no codec in common      dialer-gsm / dialer-secret
+  telephones, to register phone1 / phone-secret, phone2 / phone-secret
+
+$(sed -n 's/^;; /  /p' "$run/etc/extensions.conf")
+
+Its console:  sip/asterisk/lab.sh cli $run pjsip show endpoints
+TEXT
+}
+
+case $action in
+start)
+  if ! running; then
+    prepare
+    (launch setsid) &
+    await_boot $!
+  fi
+  describe
+  ;;
+run)
+  running && fail "there is one already in $run, process $(<"$pidfile")"
+  prepare
+  launch setpriv --pdeathsig TERM
+  ;;
+stop)
+  running || { echo "not running"; exit 0; }
+  pid=$(<"$pidfile")
+  kill "$pid"
+  for _ in {1..100}; do
+    kill -0 "$pid" 2>/dev/null || { echo "stopped"; exit 0; }
+    sleep 0.05
+  done
+  kill -9 "$pid"
+  echo "killed"
+  ;;
+status)
+  running || { echo "not running"; exit 3; }
+  describe
+  ;;
+cli)
+  running || fail "not running in $run"
+  shift 2
+  asterisk -rx "$*"
+  ;;
+*) fail "$usage" ;;
+esac
