@@ -1,0 +1,93 @@
+"""A campaign's settings as a person gives them, checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from dialer.campaign.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RING_TIMEOUT_RANGE = (15, 120)  # seconds; for people, since a shorter ring helps nobody
+ONE_WEEK_MINUTES = 7 * 24 * 60
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must not contain control characters or line breaks")
+    return text
+
+
+def _distinct(values: list[str]) -> list[str]:
+    if len(set(values)) < len(values):
+        raise ValueError("names the same value twice")
+    return values
+
+
+Printable = AfterValidator(_printable)
+# What may stand as the user part of a SIP address without escaping, and is a number.
+CallerId = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{1,20}$")]
+TrunkName = Annotated[str, StringConstraints(min_length=1, max_length=100), Printable]
+Minutes = Annotated[int, Field(ge=1, le=ONE_WEEK_MINUTES)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PlayPrompt(_Settings):
+    """On answer: play an audio file, then hang up."""
+
+    kind: Literal["prompt"] = "prompt"
+    file: Annotated[str, StringConstraints(min_length=1, max_length=1024), Printable]
+
+
+class HangUp(_Settings):
+    """On answer: hang up after some seconds of silence."""
+
+    kind: Literal["hang_up"] = "hang_up"
+    after_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
+
+
+OnAnswer = Annotated[PlayPrompt | HangUp, Field(discriminator="kind")]
+
+
+class CampaignSettings(_Settings):
+    """What a campaign does; unknown keys are refused, so that a typo is seen.
+
+    Caller IDs are digits with an optional leading +, used in turn; trunks are tried in order.
+    `calls_per_second` null means no limit of the campaign's own. `start_at` has a UTC offset.
+    """
+
+    name: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Printable
+    ]
+    caller_ids: Annotated[
+        list[CallerId], Field(min_length=1, max_length=1000), AfterValidator(_distinct)
+    ]
+    trunks: Annotated[
+        list[TrunkName], Field(min_length=1, max_length=100), AfterValidator(_distinct)
+    ]
+    max_simultaneous_calls: Annotated[int, Field(ge=1, le=10_000)] = 10
+    calls_per_second: Annotated[float, Field(gt=0, le=1000)] | None = None
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    retry_interval_minutes: Minutes = 60
+    retry_by_outcome: dict[Outcome, Minutes] = Field(default_factory=dict)
+    ring_timeout_seconds: Annotated[
+        int, Field(ge=RING_TIMEOUT_RANGE[0], le=RING_TIMEOUT_RANGE[1])
+    ] = 40
+    max_talk_seconds: Annotated[int, Field(ge=1, le=24 * 3600)] = 3600
+    on_answer: OnAnswer = HangUp()
+    start_at: AwareDatetime | None = None
+    webhook_url: (
+        Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2048), Printable]
+        | None
+    ) = None
+    redial_interrupted: bool = False
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """Return these settings with some keys replaced; raises pydantic's ValidationError."""
+        return type(self).model_validate({**self.model_dump(), **changes})
