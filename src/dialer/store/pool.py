@@ -1,0 +1,126 @@
+"""Connections to Postgres, and the one place where asyncpg's errors become the store's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import asyncpg
+
+from dialer.store.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+Connection: TypeAlias = asyncpg.Connection
+Pool: TypeAlias = asyncpg.Pool
+Database: TypeAlias = asyncpg.Pool | asyncpg.Connection
+"""What every function of the store takes first."""
+
+CONNECT_TIMEOUT = 10.0  # seconds
+
+# Lost, refused, starting, stopping, full: all of it passes. InternalClientError and the rest of
+# InterfaceError ("cannot perform operation: another operation is in progress") would be ours,
+# but asyncpg raises the same class for a closed connection and a closing pool.
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+    OSError,
+    TimeoutError,
+)
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Raise `Unavailable` for what says that the database is away, and the rest unchanged."""
+    try:
+        yield
+    except _AWAY as error:
+        detail = str(error).strip() or type(error).__name__
+        raise Unavailable(f"the database is unavailable: {detail}") from error
+
+
+async def open_pool(
+    url: str, *, size: int = 10, command_timeout: float = 10.0, connect_timeout: float | None = None
+) -> Pool:
+    """Open a pool of up to `size` connections to `url`; times in seconds.
+
+    Raises `Unavailable` when no connection can be made within `connect_timeout` (default 10 s).
+    """
+    with translated():
+        return await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=connect_timeout or CONNECT_TIMEOUT,
+            command_timeout=command_timeout,
+            init=prepare_connection,
+            reset=_reset,
+            server_settings={"application_name": "dialer"},
+        )
+
+
+async def connect(url: str, *, command_timeout: float | None = None) -> Connection:
+    """Open one connection to `url`, outside of any pool. Raises `Unavailable`."""
+    with translated():
+        connection = await asyncpg.connect(
+            url,
+            timeout=CONNECT_TIMEOUT,
+            command_timeout=command_timeout,
+            server_settings={"application_name": "dialer"},
+        )
+        await prepare_connection(connection)
+        return connection
+
+
+async def prepare_connection(connection: Connection) -> None:
+    """Let json and jsonb values pass as Python values."""
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, encoder=_to_json, decoder=json.loads, schema="pg_catalog"
+        )
+
+
+async def close_pool(pool: Pool, patience: float = 5.0) -> None:
+    """Close the pool, waiting up to `patience` seconds for queries under way."""
+    try:
+        async with asyncio.timeout(patience):
+            await pool.close()
+    except (TimeoutError, *_AWAY):
+        pool.terminate()
+
+
+@contextlib.asynccontextmanager
+async def session(db: Database) -> AsyncIterator[Connection]:
+    """Give a connection: `db` itself, or one from the pool."""
+    with translated():
+        if isinstance(db, asyncpg.Pool):
+            async with db.acquire(timeout=CONNECT_TIMEOUT) as connection:
+                yield connection
+        else:
+            yield db
+
+
+@contextlib.asynccontextmanager
+async def transaction(db: Database) -> AsyncIterator[Connection]:
+    """Give a connection in a transaction (READ COMMITTED), or in a savepoint of the caller's."""
+    async with session(db) as connection, connection.transaction():
+        yield connection
+
+
+async def _reset(connection: Connection) -> None:
+    """Spare the round trip of asyncpg's own reset: the store leaves no session state behind."""
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,412 @@
+"""What goes into the store and comes out of it: rows as frozen values.
+
+Times are aware and in UTC. Durations that a person sets are whole seconds, as the API and the
+tables have them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason, Phase
+
+DEFAULT_ACCOUNT = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CampaignSettings:
+    """What a person sets of a campaign.
+
+    `trunks` are names, in order of preference. `retry_by_outcome` maps an outcome to seconds and
+    goes before `retry_interval_seconds`. `calls_per_second` None means no limit of its own.
+    """
+
+    name: str
+    trunks: tuple[str, ...]
+    caller_ids: tuple[str, ...] = ()
+    start_at: dt.datetime | None = None
+    max_simultaneous_calls: int = 10
+    calls_per_second: float | None = None
+    max_attempts: int = 3
+    retry_interval_seconds: int = 3600
+    retry_by_outcome: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    ring_timeout_seconds: int = 40
+    max_talk_seconds: int = 3600
+    on_answer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    webhook_url: str | None = None
+    redial_interrupted: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign as it stands. `version` grows with every change of settings or status."""
+
+    id: int
+    account_id: int
+    settings: CampaignSettings
+    status: CampaignStatus
+    pause_reason: PauseReason | None
+    pause_detail: str
+    paused_from: CampaignStatus | None
+    hang_up: bool
+    created_at: dt.datetime
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    deleted_at: dt.datetime | None
+    version: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PauseNote:
+    """Who pauses a campaign, and in one sentence what happened and what to do."""
+
+    reason: PauseReason
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewCall:
+    """A number to add to a campaign.
+
+    `number` is normalised text; `problem` says why it is not dialable. `line` is where it stood
+    in the list, 0 where there was none. None in the last two means the campaign's.
+    """
+
+    number: str
+    dialable: bool = True
+    problem: str = ""
+    payload: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    line: int = 0
+    priority: int = 0
+    max_attempts: int | None = None
+    retry_interval_seconds: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AddReport:
+    """How many calls were added, and which rows were already there (same number and payload)."""
+
+    added: int
+    duplicates: tuple[NewCall, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Call:
+    """One call to one person, without its attempts.
+
+    `due` is when the next attempt may start; None once the call runs or is final. `attempt_id`
+    is the latest attempt, under way or over.
+    """
+
+    id: int
+    account_id: int
+    campaign_id: int
+    position: int
+    number: str
+    dialable: bool
+    problem: str
+    payload: Mapping[str, str]
+    priority: int
+    status: CallStatus
+    phase: Phase | None
+    trunk: str | None
+    attempt_id: UUID | None
+    due: dt.datetime | None
+    attempts: int
+    attempts_counted: int
+    last_outcome: str | None
+    last_rule: str | None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LegIdentity:
+    """What a CANCEL of an INVITE needs; the fields of `ua.call.LegIdentity`."""
+
+    call_id: str
+    from_header: str
+    to_header: str
+    request_uri: str
+    via: str
+    cseq: int
+    route: tuple[str, ...]
+    target_host: str
+    target_port: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DialogIdentity:
+    """What a BYE of an answered call needs; the fields of `ua.call.DialogIdentity`."""
+
+    call_id: str
+    local: str
+    remote: str
+    local_cseq: int
+    remote_target: str
+    route: tuple[str, ...]
+    target_host: str
+    target_port: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Provisional:
+    """A 1xx that came; the fields of `ua.call.Provisional`."""
+
+    code: int
+    phrase: str
+    at: dt.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LegEvidence:
+    """All that the network said to one INVITE; the words of `ua.call.CallResult`."""
+
+    code: int | None = None
+    phrase: str = ""
+    reasons: tuple[str, ...] = ()
+    q850: int | None = None
+    retry_after: int | None = None  # seconds
+    local_cause: str | None = None
+    rang: bool = False
+    answered: bool = False
+    hung_up_by: str | None = None
+    provisionals: tuple[Provisional, ...] = ()
+    sent_at: dt.datetime | None = None
+    first_provisional_at: dt.datetime | None = None
+    ringing_at: dt.datetime | None = None
+    answered_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
+    talk_seconds: float = 0.0
+    rtp_packets_sent: int = 0
+    rtp_packets_received: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Leg:
+    """One INVITE of an attempt: where it went, as whom, and what came back."""
+
+    ordinal: int
+    trunk: str
+    number: str
+    caller_id: str
+    identity: LegIdentity
+    dialog: DialogIdentity | None
+    evidence: LegEvidence
+    created_at: dt.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a call with its legs; `outcome`, `rule`, `status` are None while it runs."""
+
+    id: UUID
+    ordinal: int
+    node: str
+    outcome: str | None
+    rule: str | None
+    status: CallStatus | None
+    counted: bool | None
+    flags: tuple[str, ...]
+    created_at: dt.datetime
+    ended_at: dt.datetime | None
+    legs: tuple[Leg, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CallDetails:
+    """A call with all its attempts, oldest first."""
+
+    call: Call
+    attempts: tuple[Attempt, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReportRow:
+    """A call and what came of its latest attempt (its last leg), one row of a report."""
+
+    call: Call
+    trunk: str | None
+    caller_id: str | None
+    sip_call_id: str | None
+    evidence: LegEvidence | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lease:
+    """A node's lease, renewed: its end by the database's clock, and how many nodes live."""
+
+    until: dt.datetime
+    live_nodes: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CampaignToDial:
+    """A campaign in progress: its limits, and how many of its calls are ready and under way."""
+
+    id: int
+    account_id: int
+    trunks: tuple[str, ...]
+    calls_per_second: float | None
+    max_simultaneous_calls: int
+    ready: int
+    live: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RetrySettings:
+    """What decides whether and when a call is tried again, the number's own settings applied."""
+
+    max_attempts: int
+    retry_interval_seconds: int
+    retry_by_outcome: Mapping[str, int]  # seconds
+    redial_interrupted: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CallHistory:
+    """How often a call was tried: all attempts, those that count, and the runs of two kinds."""
+
+    attempts: int
+    counted: int
+    technical_in_a_row: int
+    declined: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClaimedCall:
+    """A call that a node holds and may dial over `trunk`; nothing was sent yet."""
+
+    id: int
+    account_id: int
+    campaign_id: int
+    number: str
+    dialable: bool
+    problem: str
+    payload: Mapping[str, str]
+    trunk: str
+    caller_ids: tuple[str, ...]
+    ring_timeout_seconds: int
+    max_talk_seconds: int
+    on_answer: Mapping[str, Any]
+    retry: RetrySettings
+    history: CallHistory
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OrphanedCall:
+    """A call of a dead node whose INVITE may have left; it is the caller's now.
+
+    `identity` serves a CANCEL, `dialog` a BYE; `answered` says that an answer is on record.
+    `finished` says that its campaign is finished.
+    """
+
+    id: int
+    account_id: int
+    campaign_id: int
+    attempt_id: UUID
+    leg_ordinal: int
+    number: str
+    trunk: str
+    phase: Phase
+    identity: LegIdentity
+    dialog: DialogIdentity | None
+    answered: bool
+    evidence: LegEvidence
+    finished: bool
+    retry: RetrySettings
+    history: CallHistory
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewLeg:
+    """The first leg of a new attempt of a claimed call, to be committed before its INVITE leaves.
+
+    `attempt_id` is made by the caller, and names the attempt through every later write.
+    """
+
+    call_id: int
+    attempt_id: UUID
+    trunk: str
+    number: str
+    caller_id: str
+    identity: LegIdentity
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LegProgress:
+    """News of a leg under way; None means nothing new.
+
+    `identity` is that of an INVITE sent again after a challenge; `dialog` comes with the answer.
+    """
+
+    call_id: int
+    attempt_id: UUID
+    leg_ordinal: int = 0
+    phase: Phase | None = None
+    identity: LegIdentity | None = None
+    dialog: DialogIdentity | None = None
+    sent_at: dt.datetime | None = None
+    first_provisional_at: dt.datetime | None = None
+    ringing_at: dt.datetime | None = None
+    answered_at: dt.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an ended attempt means for its call.
+
+    `final_status` is taken in place of `retry_scheduled` where the campaign is finished, now or
+    later. `technical_in_a_row` and `declined` are the call's new values.
+    """
+
+    outcome: str
+    rule: str
+    status: CallStatus
+    final_status: CallStatus
+    counted: bool
+    next_attempt_at: dt.datetime | None
+    technical_in_a_row: int
+    declined: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """An attempt that is over: its verdict, and the evidence of the leg that decided it."""
+
+    call_id: int
+    attempt_id: UUID
+    verdict: Verdict
+    evidence: LegEvidence
+    leg_ordinal: int = 0
+    flags: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class UndialedResult:
+    """A claimed call that ends without an INVITE, such as a number that nobody could dial."""
+
+    call_id: int
+    attempt_id: UUID
+    verdict: Verdict
+    flags: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event:
+    """A status change, as the outbox tells it. `cursor` goes into the next read."""
+
+    cursor: tuple[int, int]
+    account_id: int
+    campaign_id: int | None
+    call_id: int | None
+    attempt_id: UUID | None
+    kind: str
+    at: dt.datetime
+    data: Mapping[str, Any]
