@@ -65,8 +65,9 @@ async def act(
 ) -> Campaign:
     """Start, pause, resume, finish or delete a campaign, as `campaign.moves` allows.
 
-    `pause` says who pauses and why; None is a person. Once a pause has returned, no call of the campaign gets committed for dialling. Finish ends all
-    waiting calls; `hang_up` asks the engines to end those that are up. Delete finishes first.
+    `pause` says who pauses and why; None is a person. Once a pause has returned, no call of the
+    campaign gets committed for dialling. Finish ends all waiting calls; `hang_up` asks the engines
+    to end those that are up. Delete finishes first.
     Raises `NotFound`, `VersionConflict`, and `MoveRefused` of `campaign.moves`.
     """
     raise NotImplementedError

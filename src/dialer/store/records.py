@@ -271,12 +271,16 @@ class RetrySettings:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CallHistory:
-    """How often a call was tried: all attempts, those that count, and the runs of two kinds."""
+    """How often a call was tried: all attempts, those that count, and the runs of two kinds.
+
+    `was` is the status that it waited in before the attempt under way.
+    """
 
     attempts: int
     counted: int
     technical_in_a_row: int
     declined: int
+    was: CallStatus
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
