@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# lab.sh start|run|stop|status RUN_DIR [BASE_PORT]
+# lab.sh start|run|await|stop|status RUN_DIR [BASE_PORT]
 # lab.sh cli RUN_DIR COMMAND...
 #
 # One private Asterisk on 127.0.0.1, all of it in RUN_DIR: SIP over UDP at BASE_PORT (15060),
 # RTP in the 800 ports from BASE_PORT + 100.
 #   start   returns when it answers, and prints how to use it; safe to repeat
-#   run     the same in the foreground, without the words; it ends with the process that called it
+#   run     the same in the foreground, without a word; it ends with the process that called it
+#   await   returns when the one that is starting answers
 #   stop    ends the instance of RUN_DIR and no other
 #   cli     passes a command to Asterisk's console: lab.sh cli .lab pjsip set logger on
 set -euo pipefail
 
-usage="usage: lab.sh start|run|stop|status RUN_DIR [BASE_PORT], or lab.sh cli RUN_DIR COMMAND..."
+usage="usage: lab.sh start|run|await|stop|status RUN_DIR [BASE_PORT], or lab.sh cli RUN_DIR COMMAND..."
 action=${1:?$usage}
 run=$(realpath -m "${2:?$usage}")
 base=${3:-15060}
@@ -32,6 +33,7 @@ prepare() {
   modules=$(find "$root"/usr/lib -maxdepth 3 -path '*/asterisk/modules' -print -quit)
   [ -n "$modules" ] || fail "no modules of $program below $root/usr/lib"
   mkdir -p "$run"/{etc,state,data,spool,run,log}
+  echo "$base" >"$run/base"
   ln -sfn "$program" "$run/asterisk"
   for file in "$here"/etc/*.conf; do
     sed -e "s#@RUN@#$run#g; s#@MODULES@#$modules#g; s#@SIP@#$base#g" \
@@ -53,22 +55,33 @@ launch() { # in the place of this shell, so that the process id is Asterisk's
   exec "$@" "$run/asterisk" -C "$run/etc/asterisk.conf" -f -n </dev/null >"$run/log/stdout" 2>&1
 }
 
-await_boot() { # PID
+terminate() {
+  local pid
+  pid=$(<"$pidfile")
+  kill "$pid"
+  for _ in {1..100}; do
+    kill -0 "$pid" 2>/dev/null || return 0
+    sleep 0.05
+  done
+  kill -9 "$pid"
+}
+
+await_boot() {
   local left=400
   while ! asterisk -rx 'core waitfullybooted' 2>/dev/null | grep -q 'fully booted'; do
-    kill -0 "$1" 2>/dev/null || fail "Asterisk ended at once: $(tail -n 1 "$run/log/stdout")"
-    [ $((left -= 1)) -gt 0 ] || fail "Asterisk is not ready after 20 s; see $run/log/full"
+    [ ! -s "$pidfile" ] || running || fail "Asterisk ended at once: $(tail -n 1 "$run/log/stdout")"
+    [ $((left -= 1)) -gt 0 ] || fail "Asterisk is not ready after 20 s; see $run/log"
     sleep 0.05
   done
   if grep -q 'Address already in use' "$run/log/full"; then
-    kill "$1"
-    fail "UDP port $base is in use; give another base port"
+    terminate
+    fail "UDP port $(<"$run/base") or one of its RTP ports is in use; give another base port"
   fi
 }
 
 describe() {
   cat <<TEXT
-Asterisk listens on 127.0.0.1:$base (UDP), process $(<"$pidfile"), log $run/log/full
+Asterisk listens on 127.0.0.1:$(<"$run/base") (UDP), process $(<"$pidfile"), log $run/log/full
 
   the dialer's account    dialer / dialer-secret
   by SHA-256              dialer-sha256 / dialer-secret, with the caller ID dialer-sha256
@@ -86,7 +99,7 @@ start)
   if ! running; then
     prepare
     (launch setsid) &
-    await_boot $!
+    await_boot
   fi
   describe
   ;;
@@ -95,16 +108,11 @@ run)
   prepare
   launch setpriv --pdeathsig TERM
   ;;
+await) await_boot ;;
 stop)
   running || { echo "not running"; exit 0; }
-  pid=$(<"$pidfile")
-  kill "$pid"
-  for _ in {1..100}; do
-    kill -0 "$pid" 2>/dev/null || { echo "stopped"; exit 0; }
-    sleep 0.05
-  done
-  kill -9 "$pid"
-  echo "killed"
+  terminate
+  echo "stopped"
   ;;
 status)
   running || { echo "not running"; exit 3; }
