@@ -1,0 +1,271 @@
+"""RTP for the calls of one user agent: every stream has a socket, all share one ticker."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+from typing import TYPE_CHECKING
+
+from dialer.rtp import g711, packet
+from dialer.rtp.latch import Latch
+from dialer.rtp.pacing import Due, Pacer
+from dialer.rtp.reception import Reception
+from dialer.ua.media_ports import MediaError, NoPortAvailable, RtpPorts
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from dialer.clock import Clock, Timer
+    from dialer.rtp.frames import Frames
+    from dialer.sip.sdp import Negotiated
+
+__all__ = ["MediaError", "MediaPlane", "MediaStream", "NoPortAvailable", "UnreachableMedia"]
+
+_DATAGRAM = 2048  # octets; G.711 packets have 172 at 20 ms and 492 at 60 ms
+
+
+class UnreachableMedia(MediaError):  # noqa: N818 - it is a state of the call, not a fault
+    """The peer's media address is of a kind that the plane's sockets cannot reach."""
+
+
+class MediaPlane:
+    """The RTP side of a user agent.
+
+    `bind_host` is an address literal, `ports` the range whose even ones are used.
+    `external_address`, if any, is what the SDP gives instead of `bind_host`. `random_bits(n)`
+    supplies SSRCs and first numbers (RFC 3550 §5.1).
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        bind_host: str,
+        ports: tuple[int, int],
+        *,
+        external_address: str | None = None,
+        random_bits: Callable[[int], int] = secrets.randbits,
+    ) -> None:
+        self.clock = clock
+        self.address = external_address or bind_host
+        self.random_bits = random_bits
+        self.ports = RtpPorts(bind_host, ports, start=random_bits(15))
+        self._open: set[MediaStream] = set()
+        self._sending: set[MediaStream] = set()
+        self._pacer: Pacer | None = None
+        self._timer: Timer | None = None
+
+    def open(self) -> MediaStream:
+        """Bind a port and listen there; raises `NoPortAvailable`. Needs a running event loop."""
+        bound, port = self.ports.bind()
+        stream = MediaStream(self, bound, port)
+        self._open.add(stream)
+        return stream
+
+    def close(self) -> None:
+        """Close every stream."""
+        for stream in tuple(self._open):
+            stream.close()
+
+    def set_sending(self, stream: MediaStream, *, sending: bool) -> None:
+        """Let the ticker serve `stream`, or no longer."""
+        if not sending:
+            self._sending.discard(stream)
+            return
+        self._sending.add(stream)
+        if self._timer is None:
+            now = self.clock.monotonic()
+            self._pacer = Pacer(now, interval=g711.FRAME_SECONDS)
+            self._timer = self.clock.call_at(now, self._tick)
+
+    def forget(self, stream: MediaStream) -> None:
+        """Drop a stream that is closed, whose port is free again."""
+        self._open.discard(stream)
+        self._sending.discard(stream)
+        self.ports.release(stream.local_port)
+
+    def _tick(self) -> None:
+        """Send what is due on every stream; rests while no stream sends."""
+        self._timer = None
+        if not self._sending or self._pacer is None:
+            return
+        due = self._pacer.take(self.clock.monotonic())
+        self._timer = self.clock.call_at(self._pacer.next_at(), self._tick)
+        if due.send:
+            for stream in self._sending:
+                stream.send(due)
+
+
+class _Playback:
+    """Frames on their way out; `done` becomes True after the last one, False if stopped."""
+
+    __slots__ = ("done", "frames", "offset")
+
+    def __init__(self, frames: Frames, done: asyncio.Future[bool]) -> None:
+        self.frames = frames
+        self.done = done
+        self.offset = 0  # octets of `frames` that left
+
+    def next_frame(self) -> bytes:
+        """Return the next frame, and note when it was the last."""
+        begin = self.offset
+        self.offset = end = begin + g711.FRAME_SAMPLES
+        if end >= len(self.frames.data):
+            self.done.set_result(True)
+        return self.frames.data[begin:end]
+
+    def stop(self) -> None:
+        """Tell the one who waits that the rest is not played."""
+        if not self.done.done():
+            self.done.set_result(False)
+
+
+class MediaStream:
+    """The RTP of one call, both ways, on one port.
+
+    It listens from the start (early media). Once connected it sends a packet every 20 ms: what
+    `play` was given, else silence, so that NAT bindings and PBX timeouts stay content.
+    `on_frame(payload_type, payload)`, where set, is called for every packet received.
+    """
+
+    def __init__(self, plane: MediaPlane, bound: socket.socket, port: int) -> None:
+        self.local_port = port
+        self.codec: str | None = None  # None until connected
+        self.telephone_event: int | None = None  # the payload type, where the peer takes DTMF
+        self.packets_sent = 0
+        self.packets_unsent = 0  # the host refused them: its buffer was full, or it has no route
+        self.packets_dropped = 0  # received, but not RTP or not from the peer
+        self.reception = Reception(g711.SAMPLE_RATE)
+        self.on_frame: Callable[[int, bytes], None] | None = None
+        self._plane = plane
+        self._socket = bound
+        self._loop = asyncio.get_running_loop()
+        self._latch = Latch()
+        self._numbering = packet.Numbering(
+            payload_type=0,
+            samples=g711.FRAME_SAMPLES,
+            ssrc=plane.random_bits(32),
+            sequence=plane.random_bits(16),
+            timestamp=plane.random_bits(32),
+        )
+        self._silence = b""
+        self._playback: _Playback | None = None
+        self._silent_since: float | None = None  # on hold since then
+        self._closed = False
+        self._loop.add_reader(bound, self._receive)
+
+    @property
+    def packets_received(self) -> int:
+        """RTP packets that came from the peer."""
+        return self.reception.received
+
+    def connect(self, media: Negotiated) -> None:
+        """Send to where offer and answer say, in the codec agreed; again after each new answer.
+
+        Nothing is sent while the direction forbids it (hold). Raises `UnreachableMedia` where the
+        peer speaks IPv4 and we IPv6, or the other way round.
+        """
+        if self._closed:
+            return
+        address = ipaddress.ip_address(media.host)
+        if address.version != self._plane.ports.ip_version:
+            ours = f"IPv{self._plane.ports.ip_version}"
+            raise UnreachableMedia(f"the peer's media address {address} is not {ours}, as ours is")
+        if not address.is_unspecified:
+            self._latch.expect((media.host, media.port))
+        self.codec = media.codec
+        self.telephone_event = media.telephone_event
+        self._numbering.payload_type = media.payload_type
+        self._silence = g711.silence(g711.FRAME_SAMPLES, media.codec)
+        if self._playback is not None:
+            self._playback.frames = self._playback.frames.coded_as(media.codec)
+        self._set_sending(sending=media.direction.sends and not address.is_unspecified)
+
+    def play(self, frames: Frames) -> asyncio.Future[bool]:
+        """Send `frames` from now on, instead of whatever was playing.
+
+        The future becomes True when the last frame has left, False when something stopped it:
+        `stop_playing`, another `play`, `close`. Cancelling it stops the playing too.
+        """
+        self.stop_playing()
+        done: asyncio.Future[bool] = self._loop.create_future()
+        if self._closed or not frames.data:
+            done.set_result(not self._closed)
+            return done
+        self._playback = _Playback(frames.coded_as(self.codec or frames.codec), done)
+        self._numbering.begin_talkspurt()
+        return done
+
+    def stop_playing(self) -> None:
+        """Go back to silence."""
+        if self._playback is not None:
+            self._playback.stop()
+            self._playback = None
+
+    def close(self) -> None:
+        """Stop sending and receiving, and give the port back; closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        self.stop_playing()
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+        self._plane.forget(self)
+
+    def send(self, due: Due) -> None:
+        """Send the frames that are due; for the ticker."""
+        destination = self._latch.destination
+        if destination is None:
+            return
+        if due.skip:
+            self._numbering.skip(due.skip)
+        for _ in range(due.send):
+            datagram = self._numbering.packet(self._next_payload())
+            try:
+                self._socket.sendto(datagram, destination)
+            except OSError:
+                self.packets_unsent += 1
+            else:
+                self.packets_sent += 1
+
+    def _next_payload(self) -> bytes:
+        """Return the next frame of what plays, else silence."""
+        playback = self._playback
+        if playback is not None:
+            if not playback.done.done():
+                return playback.next_frame()
+            self._playback = None  # it has ended, or nobody wants it any more
+        return self._silence
+
+    def _set_sending(self, *, sending: bool) -> None:
+        """Join or leave the ticker; timestamps go on while the stream is on hold."""
+        now = self._plane.clock.monotonic()
+        if sending and self._silent_since is not None:
+            self._numbering.skip(round((now - self._silent_since) / g711.FRAME_SECONDS))
+            self._silent_since = None
+        elif not sending and self._silent_since is None:
+            self._silent_since = now
+        self._plane.set_sending(self, sending=sending)
+
+    def _receive(self) -> None:
+        """Read one datagram; the event loop calls again while there are more."""
+        try:
+            data, source = self._socket.recvfrom(_DATAGRAM)
+        except OSError:
+            return  # nothing there after all, or word that an earlier packet was refused
+        address = source[:2]
+        if not self._latch.allows(address):
+            self.packets_dropped += 1
+            return
+        try:
+            received = packet.parse(data)
+        except packet.PacketError:
+            self.packets_dropped += 1
+            return
+        self._latch.heard(address)
+        self.reception.add(
+            received.sequence, received.timestamp, received.ssrc, self._plane.clock.monotonic()
+        )
+        if self.on_frame is not None:
+            self.on_frame(received.payload_type, received.payload)
