@@ -1,0 +1,294 @@
+"""The SIP user agent: places calls over UDP and ends them, one result for each."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import ipaddress
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from dialer.sip import effects
+from dialer.sip.endpoint import EndpointSettings, InviteDraft
+from dialer.sip.identity import Credentials, DialogState, HostPort, LegState
+from dialer.sip.message import name_addr, sip_uri
+from dialer.ua.call import LegIdentity, LocalCause
+from dialer.ua.driver import SipDriver
+from dialer.ua.media import MediaPlane
+from dialer.ua.outbound import OutboundCall, PreparedCall, Route, leg_identity
+from dialer.ua.remnant import Remnant
+from dialer.ua.resolver import Resolver
+from dialer.ua.session import MediaSession
+from dialer.ua.transport import local_address_towards
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dialer.clock import Clock
+    from dialer.ua.call import CallEvent, CallRequest, CallResult, DialogIdentity, Trunk
+    from dialer.ua.transport import Direction
+
+
+def random_token() -> str:
+    """Return fresh text of letters and digits, 80 bits of it, for tags, branches and Call-IDs."""
+    return secrets.token_hex(10)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class UserAgentSettings:
+    """Where the user agent listens and how it shows itself.
+
+    `bind_host` is an address literal; with 0.0.0.0 or :: each trunk is called from the address
+    that the machine's routes choose. `bind_port` 0 takes any free port. `external_address` stands
+    in Via, Contact and SDP where a NAT maps us one to one. `rtp_ports` are first and last port.
+    `t1`, `t2`, `t4` in seconds (RFC 3261 §17.1.1.1). `on_message` sees every message that passes.
+    """
+
+    bind_host: str = "0.0.0.0"  # noqa: S104 - a dialer is meant to be reached by its trunk
+    bind_port: int = 0
+    external_address: str | None = None
+    user_agent: str = "dialer"
+    rtp_ports: tuple[int, int] = (16384, 32767)
+    t1: float = 0.5
+    t2: float = 4.0
+    t4: float = 5.0
+    on_message: Callable[[Direction, HostPort, bytes], None] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Line:
+    """One local address: the SIP socket there and the RTP ports."""
+
+    driver: SipDriver
+    media: MediaPlane
+
+
+class UserAgent:
+    """Places calls; see `OutboundCall` for what becomes of one."""
+
+    def __init__(
+        self, settings: UserAgentSettings, clock: Clock, token: Callable[[], str] = random_token
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._token = token
+        self._resolver = Resolver(clock)
+        self._lines: dict[str, _Line] = {}
+        self._opening = asyncio.Lock()
+        self._calls: dict[str, OutboundCall] = {}
+        self._remnants: dict[str, Remnant] = {}
+        self._closed = False
+
+    @property
+    def local_address(self) -> HostPort | None:
+        """Where we listen; with several addresses the first, None before there is one."""
+        return next((line.driver.transport.local for line in self._lines.values()), None)
+
+    @property
+    def calls(self) -> tuple[OutboundCall, ...]:
+        """The calls that are not over."""
+        return tuple(self._calls.values())
+
+    async def start(self) -> None:
+        """Listen where the settings name an address; raises OSError that says where and why.
+
+        Without one, the socket is opened with the first call.
+        """
+        if not ipaddress.ip_address(self._settings.bind_host).is_unspecified:
+            await self._line(self._settings.bind_host)
+
+    async def close(self, grace: float = 2.0) -> None:
+        """End what is up, wait up to `grace` seconds for the far ends, close the sockets."""
+        self._closed = True
+        await self._resolver.close()
+        calls = self.calls
+        for call in calls:
+            call.hang_up()
+        ends = [call.result for call in calls], [left.over for left in self._remnants.values()]
+        if any(ends):
+            everything = asyncio.gather(*ends[0], *ends[1])
+            patience = asyncio.ensure_future(self._clock.sleep(grace))
+            waiting: set[asyncio.Future[Any]] = {everything, patience}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            patience.cancel()
+            for call in self.calls:
+                call.abandon()
+            for remnant in tuple(self._remnants.values()):
+                remnant.abandon()
+            await everything
+        for line in self._lines.values():
+            await line.driver.close()
+            line.media.close()
+        self._lines.clear()
+
+    # placing calls
+
+    async def prepare(self, request: CallRequest) -> PreparedCall:
+        """Find the trunk, take an RTP port and make the INVITE; nothing is sent.
+
+        A trunk that cannot be found or reached gives a `PreparedCall` with its failure. Raises
+        ValueError for a number or caller ID that cannot stand in a SIP URI, and NoPortAvailable.
+        """
+        if self._closed:
+            raise RuntimeError("the user agent is closed")
+        trunk = request.trunk
+        uri = _uri(request.number, trunk.host, trunk.port)
+        target = await self._resolver.resolve(trunk.host, trunk.port)
+        if target is None:
+            return self._unreachable(request, uri, LocalCause.DNS)
+        try:
+            line = await self._line_towards(target)
+        except OSError:
+            return self._unreachable(request, uri, LocalCause.TRANSPORT)
+        caller = _uri(request.caller_id, trunk.from_domain or trunk.host)
+        from_ = name_addr(caller, request.display_name)
+        stream = line.media.open()
+        try:
+            # RFC 8866 §5.2: unique by time; the port keeps calls of one second apart
+            session_id = int(self._clock.now().timestamp()) << 16 | stream.local_port
+            session = MediaSession(stream, line.media.address, trunk.codecs, session_id)
+            draft = InviteDraft(
+                request_uri=uri,
+                to=name_addr(uri),
+                from_=from_,
+                target=target,
+                body=session.offer(),
+                credentials=_credentials(trunk),
+            )
+            invite = line.driver.endpoint.prepare_invite(draft)
+        except BaseException:
+            stream.close()
+            raise
+        route = Route(line.driver, invite, session)
+        return PreparedCall(request, leg_identity(invite.identity), route)
+
+    def _unreachable(self, request: CallRequest, uri: str, why: LocalCause) -> PreparedCall:
+        trunk = request.trunk
+        identity = LegIdentity(
+            call_id=self._token(),
+            from_header=name_addr(_uri(request.caller_id, trunk.from_domain or trunk.host)),
+            to_header=name_addr(uri),
+            request_uri=uri,
+            via="",
+            cseq=1,
+            route=(),
+            target_host=trunk.host,
+            target_port=trunk.port,
+        )
+        return PreparedCall(request, identity, None, why)
+
+    def place(self, prepared: PreparedCall, on_event: Callable[[CallEvent], None]) -> OutboundCall:
+        """Send the INVITE of a prepared call."""
+        call = OutboundCall(prepared, self._clock, on_event, self._over)
+        self._calls[call.call_id] = call
+        call.start()
+        return call
+
+    async def call(
+        self, request: CallRequest, on_event: Callable[[CallEvent], None] = lambda _: None
+    ) -> CallResult:
+        """Place a call and wait for its result; a caller that is cancelled hangs up."""
+        placed = self.place(await self.prepare(request), on_event)
+        try:
+            return await asyncio.shield(placed.result)
+        except asyncio.CancelledError:
+            placed.hang_up()
+            raise
+
+    # ending calls of a process that died
+
+    async def hang_up_leg(self, identity: LegIdentity, trunk: Trunk | None = None) -> None:
+        """Cancel an INVITE that another process sent; returns once it is over, or unreachable.
+
+        `trunk` supplies the credentials, should they be asked for.
+        """
+        target = HostPort(identity.target_host, identity.target_port)
+        leg = LegState(**dataclasses.asdict(identity))
+        await self._end_remnant(
+            leg.call_id,
+            target,
+            lambda driver, now: driver.endpoint.cancel_leg(leg, now, _credentials(trunk)),
+        )
+
+    async def hang_up_dialog(self, identity: DialogIdentity, trunk: Trunk | None = None) -> None:
+        """End an answered call that another process had; returns once it is over."""
+        target = HostPort(identity.target_host, identity.target_port)
+        dialog = DialogState(**dataclasses.asdict(identity))
+        await self._end_remnant(
+            dialog.call_id,
+            target,
+            lambda driver, now: driver.endpoint.bye_dialog(dialog, now, _credentials(trunk)),
+        )
+
+    async def _end_remnant(
+        self,
+        call_id: str,
+        target: HostPort,
+        end: Callable[[SipDriver, float], list[effects.Effect]],
+    ) -> None:
+        try:
+            line = await self._line_towards(target)
+        except (OSError, ValueError):  # ValueError: the leg never had an address
+            return
+        remnant = self._remnants.setdefault(call_id, Remnant())
+        line.driver.perform(end(line.driver, self._clock.monotonic()))
+        try:
+            await asyncio.shield(remnant.over)
+        finally:
+            self._remnants.pop(call_id, None)
+
+    # inside
+
+    def _on_event(self, _driver: SipDriver, event: effects.Event) -> None:
+        if isinstance(event, effects.OptionsAnswered):
+            return
+        call = self._calls.get(event.call_id) or self._remnants.get(event.call_id)
+        if call is not None:
+            call.on_endpoint_event(event)
+
+    def _over(self, call: OutboundCall) -> None:
+        self._calls.pop(call.call_id, None)
+
+    async def _line_towards(self, target: HostPort) -> _Line:
+        """Return the line whose address suits a target; raises OSError where there is none."""
+        bound = ipaddress.ip_address(self._settings.bind_host)
+        same_family = bound.version == ipaddress.ip_address(target.host).version
+        if same_family and not bound.is_unspecified:
+            return await self._line(self._settings.bind_host)
+        return await self._line(local_address_towards(target))
+
+    async def _line(self, host: str) -> _Line:
+        async with self._opening:
+            if host not in self._lines:
+                self._lines[host] = await self._open_line(host)
+            return self._lines[host]
+
+    async def _open_line(self, host: str) -> _Line:
+        settings = self._settings
+        external = settings.external_address
+        same_family = external is not None and (":" in external) == (":" in host)
+        address = external if external is not None and same_family else host
+        driver = SipDriver(self._clock, self._on_event, settings.on_message)
+        endpoint = EndpointSettings(
+            host=address,
+            port=settings.bind_port,
+            user_agent=settings.user_agent,
+            t1=settings.t1,
+            t2=settings.t2,
+            t4=settings.t4,
+        )
+        await driver.start(host, settings.bind_port, endpoint, self._token)
+        media = MediaPlane(self._clock, host, settings.rtp_ports, external_address=address)
+        return _Line(driver, media)
+
+
+def _uri(user: str, host: str, port: int | None = None) -> str:
+    if not user:
+        raise ValueError("a number or caller ID is empty")
+    return sip_uri(user, host, port)
+
+
+def _credentials(trunk: Trunk | None) -> Credentials | None:
+    if trunk is None or trunk.username is None:
+        return None
+    return Credentials(trunk.username, trunk.password or "", trunk.md5_allowed)

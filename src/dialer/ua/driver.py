@@ -1,0 +1,117 @@
+"""Runs one SIP endpoint on one UDP socket: datagrams and timers in, effects carried out."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from typing import TYPE_CHECKING
+
+import structlog
+
+from dialer.sip.effects import SendDatagram
+from dialer.sip.endpoint import Endpoint
+from dialer.ua.transport import UdpTransport, bind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dialer.clock import Clock, Timer
+    from dialer.sip.effects import Effect, Event
+    from dialer.sip.endpoint import EndpointSettings
+    from dialer.sip.identity import HostPort
+    from dialer.ua.transport import Direction
+
+_log = structlog.get_logger(__name__)
+
+
+class SipDriver:
+    """An endpoint, its socket, and one timer for whatever the endpoint waits for next.
+
+    Effects are carried out in order, also those that an event's handler brings about; nothing
+    that a handler raises reaches the event loop.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        on_event: Callable[[SipDriver, Event], None],
+        on_message: Callable[[Direction, HostPort, bytes], None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._on_event = on_event
+        self._on_message = on_message
+        self._pending: collections.deque[Effect] = collections.deque()
+        self._running = False
+        self._timer: Timer | None = None
+        self._timer_at = 0.0
+        self.endpoint: Endpoint
+        self.transport: UdpTransport
+
+    async def start(
+        self, host: str, port: int, settings: EndpointSettings, token: Callable[[], str]
+    ) -> None:
+        """Listen at `host` and `port` (0: any free one, which then stands in the settings).
+
+        The settings' host stands, so that it can be an external address. Raises OSError.
+        """
+        self.transport = UdpTransport(bind(host, port), self.receive, self._failed)
+        settings = dataclasses.replace(settings, port=self.transport.local.port)
+        self.endpoint = Endpoint(settings, token)
+        await self.transport.start()
+
+    def receive(self, data: bytes, source: HostPort) -> None:
+        """Let the endpoint take in a datagram."""
+        if self._on_message is not None:
+            self._guarded(self._on_message, "received", source, data)
+        self.perform(self.endpoint.receive(data, source, self._clock.monotonic()))
+
+    def _failed(self, destination: HostPort) -> None:
+        self.perform(self.endpoint.transport_failed(destination, self._clock.monotonic()))
+
+    def perform(self, effects: list[Effect]) -> None:
+        """Carry out what the endpoint wants, then set the timer anew."""
+        self._pending.extend(effects)
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self._pending:
+                effect = self._pending.popleft()
+                if isinstance(effect, SendDatagram):
+                    self._send(effect)
+                else:
+                    self._guarded(self._on_event, self, effect)
+        finally:
+            self._running = False
+        self._set_timer()
+
+    def _send(self, effect: SendDatagram) -> None:
+        if self._on_message is not None:
+            self._guarded(self._on_message, "sent", effect.destination, effect.data)
+        self.transport.send(effect.data, effect.destination)
+
+    def _set_timer(self) -> None:
+        wanted = self.endpoint.timer_at()
+        # a timer that is early costs one look at the endpoint; only one that is late is replaced
+        if wanted is None or (self._timer is not None and self._timer_at <= wanted):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = wanted
+        self._timer = self._clock.call_at(wanted, self._timer_due)
+
+    def _timer_due(self) -> None:
+        self._timer = None
+        self.perform(self.endpoint.handle_timer(self._clock.monotonic()))
+
+    def _guarded(self, function: Callable[..., None], *arguments: object) -> None:
+        try:
+            function(*arguments)
+        except Exception:  # noqa: BLE001 - one bad event must not stop the others
+            _log.exception("a SIP event was not handled", function=function.__qualname__)
+
+    async def close(self) -> None:
+        """Stop the timer and close the socket."""
+        if self._timer is not None:
+            self._timer.cancel()
+        await self.transport.close()

@@ -1,0 +1,65 @@
+"""From a trunk's host to an address: literals at once, names through the system's resolver."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from typing import TYPE_CHECKING
+
+from dialer.sip.identity import HostPort
+
+if TYPE_CHECKING:
+    from dialer.clock import Clock
+
+_TIMEOUT = 5.0  # seconds for one look-up
+_KEEP = 60.0  # seconds that an answer serves
+_KEEP_FAILURE = 5.0  # seconds before a name that failed is asked for again
+
+
+class Resolver:
+    """Looks names up with getaddrinfo and remembers them for a minute."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, tuple[float, str | None]] = {}
+        self._asking: dict[str, asyncio.Task[str | None]] = {}
+
+    async def resolve(self, host: str, port: int) -> HostPort | None:
+        """Return the address to send to, None where the name has none."""
+        try:
+            return HostPort(str(ipaddress.ip_address(host)), port)
+        except ValueError:
+            pass
+        until, address = self._known.get(host, (0.0, None))
+        if self._clock.monotonic() >= until:
+            address = await self._ask(host)
+        return None if address is None else HostPort(address, port)
+
+    async def _ask(self, host: str) -> str | None:
+        # one look-up serves all calls that wait for it, and outlives one that is cancelled
+        task = self._asking.get(host)
+        if task is None:
+            task = asyncio.create_task(self._look_up(host), name=f"look up {host}")
+            self._asking[host] = task
+            task.add_done_callback(lambda _: self._asking.pop(host, None))
+        return await asyncio.shield(task)
+
+    async def _look_up(self, host: str) -> str | None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+            address = str(found[0][4][0])
+        except (OSError, TimeoutError, UnicodeError, IndexError):
+            address = None
+        keep = _KEEP_FAILURE if address is None else _KEEP
+        self._known[host] = (self._clock.monotonic() + keep, address)
+        return address
+
+    async def close(self) -> None:
+        """Drop the look-ups under way."""
+        tasks = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
