@@ -1,14 +1,16 @@
-"""The outcome of an attempt, and the one rule of the outcome table that decides it."""
+"""How an attempt ended, and a rule of the outcome table: what it asks and what follows from it."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dialer.campaign.evidence import Evidence
+    import datetime as dt
+    import re
+
+    from dialer.campaign.evidence import Evidence, LocalCause
     from dialer.campaign.status import CallStatus
 
 
@@ -53,7 +55,7 @@ class RetryKind(enum.StrEnum):
     YES = "yes"
     ONCE = "once"  # after the first such outcome of a call, not after the second
     SOON = "soon"  # the call goes back to what it was, as if nothing had happened
-    IF_INTERRUPTED_REDIAL = "if redial_interrupted"  # where the campaign says so
+    IF_REDIAL_INTERRUPTED = "if redial_interrupted"  # where the campaign says so
 
 
 class Failover(enum.StrEnum):
@@ -62,6 +64,7 @@ class Failover(enum.StrEnum):
     NO = "no"
     YES = "yes"
     ONCE = "once"
+    OTHER_TRUNK_ONLY = "other_trunk_only"
 
 
 class TrunkEffect(enum.StrEnum):
@@ -76,12 +79,13 @@ class TrunkEffect(enum.StrEnum):
 
 
 class Alarm(enum.StrEnum):
-    """Who should look at it."""
+    """What a person should look at."""
 
     NONE = "none"
     MEDIA = "media"
     BOT = "bot"
     CALLER_ID = "caller_id"
+    BUSY_BURST = "busy_burst"  # many at once: the carrier may be throttling
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,6 +94,87 @@ class Retry:
 
     kind: RetryKind
     interval: dt.timedelta | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Match:
+    """What a rule asks of the evidence; an empty set or None asks nothing.
+
+    `codes` holds every code that fits (0: no final response); `by_class` and `implied` tell
+    whether they came from a class or from the table's `q850_codes`. Patterns are searched in the
+    phrase, in the Reason texts, or in both.
+    """
+
+    local: frozenset[LocalCause] = frozenset()
+    codes: frozenset[int] = frozenset()
+    by_class: bool = False
+    implied: bool = False
+    phrase: tuple[re.Pattern[str], ...] = ()
+    reason_text: tuple[re.Pattern[str], ...] = ()
+    q850: frozenset[int] = frozenset()
+    rang: bool | None = None
+    progressed: bool | None = None
+    answered: bool | None = None
+    talking: bool | None = None
+
+    @property
+    def circumstances(self) -> tuple[bool | None, ...]:
+        """What it asks of the call's progress."""
+        return (self.rang, self.progressed, self.answered, self.talking)
+
+    @property
+    def rank(self) -> tuple[int, bool, int]:
+        """Return the place in the order of rules: the lower, the more specific."""
+        if self.local:
+            step = 0
+        elif self.phrase or self.reason_text:
+            step = 1
+        elif self.q850:
+            step = 2
+        elif self.by_class:
+            step = 5
+        else:
+            step = 4 if self.rang is None else 3
+        named = sum(wanted is not None for wanted in self.circumstances)
+        return (step, self.by_class or self.implied, -named)
+
+    def fits(self, evidence: Evidence) -> bool:
+        """Whether the evidence has all that is asked."""
+        if self.local:
+            if evidence.local_cause not in self.local:
+                return False
+        elif final_code(evidence.code) not in self.codes:
+            return False
+        if self.q850 and evidence.q850 not in self.q850:
+            return False
+        seen = (
+            evidence.rang,
+            evidence.progressed or evidence.rang,
+            evidence.answered,
+            evidence.talking,
+        )
+        if any(
+            wanted is not None and wanted != fact
+            for wanted, fact in zip(self.circumstances, seen, strict=True)
+        ):
+            return False
+        if not self.phrase and not self.reason_text:
+            return True
+        return found(self.phrase, (evidence.phrase,)) or found(
+            self.reason_text, evidence.reason_texts
+        )
+
+    def overlaps(self, other: Match) -> bool:
+        """Whether some evidence fits both and neither is the more specific."""
+        return (
+            self.rank == other.rank
+            and bool(self.local & other.local if self.local else self.codes & other.codes)
+            and (not self.q850 or bool(self.q850 & other.q850))
+            and all(
+                mine is None or theirs is None or mine == theirs
+                for mine, theirs in zip(self.circumstances, other.circumstances, strict=True)
+            )
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,6 +187,7 @@ class Rule:
     """
 
     name: str
+    match: Match
     outcome: Outcome
     final: CallStatus
     retry: Retry
@@ -112,19 +198,11 @@ class Rule:
     flags: tuple[str, ...]
 
 
-class OutcomeTable:
-    """The rules, ready to be asked."""
+def final_code(code: int | None) -> int:
+    """Return a final response's code, 0 for none and for what is no final response code."""
+    return code if code is not None and 200 <= code <= 699 else 0
 
-    @classmethod
-    def default(cls) -> OutcomeTable:
-        """Return the table that comes with the program."""
-        raise NotImplementedError
 
-    @classmethod
-    def load(cls, text: str) -> OutcomeTable:
-        """Read a table from TOML; raises `OutcomeTableError` with one line: which rule, which key."""
-        raise NotImplementedError
-
-    def rule_for(self, evidence: Evidence) -> Rule:
-        """Return the one rule that decides; every evidence has one."""
-        raise NotImplementedError
+def found(patterns: tuple[re.Pattern[str], ...], texts: tuple[str, ...]) -> bool:
+    """Whether any pattern is found in any text."""
+    return any(pattern.search(text) for pattern in patterns for text in texts)

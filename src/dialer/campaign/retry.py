@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from dialer.campaign.outcome import RetryKind
 from dialer.campaign.status import CallStatus
 
 if TYPE_CHECKING:
@@ -14,11 +15,20 @@ if TYPE_CHECKING:
     from dialer.campaign.evidence import Evidence
     from dialer.campaign.outcome import Outcome, Rule
 
+# With these codes Retry-After speaks of the person called (RFC 3261 §20.33).
+RETRY_AFTER_CODES = frozenset({404, 480, 486, 600, 603})
+LONGEST_RETRY_AFTER = dt.timedelta(days=30)  # whatever a peer writes, the call stays in reach
+
+SHORTEST_WAIT = dt.timedelta(seconds=1)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class History:
-    """The call's earlier attempts: how many counted, how many technical failures came last in a
-    row, how many were declined; `was` is the status that it waited in before this attempt.
+    """The call before this attempt.
+
+    `counted` attempts have used up a place, the last `technical_in_a_row` were the trunk's
+    fault, `declined` had an outcome that is retried once only. `was` is the status that the call
+    waited in: planned or retry_scheduled.
     """
 
     counted: int = 0
@@ -29,7 +39,10 @@ class History:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """What the campaign says of retries; `by_outcome` is keyed by outcome."""
+    """What the campaign says of retries; `by_outcome` is keyed by outcome.
+
+    `technical_cap` is how many attempts in a row may fail by the trunk's fault.
+    """
 
     max_attempts: int
     interval: dt.timedelta
@@ -42,9 +55,9 @@ class RetryPolicy:
 class Decision:
     """What to record.
 
-    `status` is what the call becomes now, `final_status` what it takes when its campaign is
-    finished meanwhile. `next_attempt_at` is set where the call waits, None where it is over.
-    `technical_in_a_row` and `declined` are the new values.
+    `status` is what the call becomes now; `final_status` what it takes instead of waiting, where
+    its campaign is finished meanwhile or later. `next_attempt_at` is later than now where the
+    call waits, and None where it is over. `technical_in_a_row` and `declined` are the new values.
     """
 
     outcome: Outcome
@@ -60,5 +73,51 @@ class Decision:
 def decide(
     rule: Rule, evidence: Evidence, history: History, policy: RetryPolicy, now: dt.datetime
 ) -> Decision:
-    """Decide what becomes of the call."""
-    raise NotImplementedError
+    """Decide what becomes of the call; `now` is aware.
+
+    An attempt that rang or was answered counts, whatever its rule says. The wait is the
+    campaign's interval for this outcome, failing that the rule's own, failing that the
+    campaign's general one: what a person set for an outcome goes before what the table knows of
+    it, and the table before what the person set for all.
+    """
+    counts = rule.counts or evidence.rang or evidence.answered
+    counted = history.counted + counts
+    technical_in_a_row = 0 if counts else history.technical_in_a_row + 1
+    declined = history.declined + (rule.retry.kind is RetryKind.ONCE)
+    again = (
+        counted < policy.max_attempts
+        and technical_in_a_row < policy.technical_cap
+        and _wanted(rule.retry.kind, declined, policy)
+    )
+    waiting = history.was if rule.retry.kind is RetryKind.SOON else CallStatus.RETRY_SCHEDULED
+    return Decision(
+        outcome=rule.outcome,
+        rule=rule.name,
+        status=waiting if again else rule.final,
+        final_status=rule.final,
+        counts=counts,
+        next_attempt_at=now + _wait(rule, evidence, policy) if again else None,
+        technical_in_a_row=technical_in_a_row,
+        declined=declined,
+    )
+
+
+def _wanted(kind: RetryKind, declined: int, policy: RetryPolicy) -> bool:
+    match kind:
+        case RetryKind.NO:
+            return False
+        case RetryKind.YES | RetryKind.SOON:
+            return True
+        case RetryKind.ONCE:
+            return declined == 1
+        case RetryKind.IF_REDIAL_INTERRUPTED:
+            return policy.redial_interrupted
+
+
+def _wait(rule: Rule, evidence: Evidence, policy: RetryPolicy) -> dt.timedelta:
+    wait = policy.by_outcome.get(rule.outcome) or rule.retry.interval or policy.interval
+    if evidence.retry_after is not None and evidence.code in RETRY_AFTER_CODES:
+        # capped as a number: a peer may write more seconds than a timedelta holds
+        asked = min(evidence.retry_after, int(LONGEST_RETRY_AFTER.total_seconds()))
+        wait = max(wait, dt.timedelta(seconds=asked))
+    return max(wait, SHORTEST_WAIT)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from dialer.campaign.outcome import Outcome
+from dialer.campaign.outcome import Outcome  # noqa: TC001 - pydantic needs it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RING_TIMEOUT_RANGE = (15, 120)  # seconds; for people, since a shorter ring helps nobody
+UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, line separators
 ONE_WEEK_MINUTES = 7 * 24 * 60
 
 
 def _printable(text: str) -> str:
-    if not text.isprintable():
+    if any(unicodedata.category(char) in UNPRINTABLE for char in text):
         raise ValueError("must not contain control characters or line breaks")
     return text
 
