@@ -28,8 +28,8 @@ prepare() {
     fail "the base port is a number from 1024 to 64000, not $base"
   [ ${#run} -le 85 ] || fail "the path $run is too long for a unix socket in it; choose one of at most 85 characters"
   program=$("$here/../fetch.sh" asterisk)
-  root=${program%/bin/asterisk} root=${root%/usr} # the machine's own lies in /usr/sbin
-  root=${root%/usr/sbin/asterisk}
+  root=$(dirname "$(dirname "$program")")
+  root=${root%/usr} # the machine's own is /usr/sbin/asterisk, the private one TREE/bin/asterisk
   modules=$(find "$root"/usr/lib -maxdepth 3 -path '*/asterisk/modules' -print -quit)
   [ -n "$modules" ] || fail "no modules of $program below $root/usr/lib"
   mkdir -p "$run"/{etc,state,data,spool,run,log}
