@@ -1,0 +1,248 @@
+"""Takes calls that are due, commits their attempts, and lets the INVITEs leave."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from dialer.campaign.evidence import Evidence, LocalCause
+from dialer.campaign.pacing import TokenBucket
+from dialer.engine import placer
+from dialer.engine.trunk_set import burst_of
+from dialer.store import attempts, queue
+from dialer.store.errors import Unavailable
+from dialer.store.records import UndialedResult
+from dialer.ua.media import NoPortAvailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from uuid import UUID
+
+    from dialer.campaign.outcome_table import OutcomeTable
+    from dialer.clock import Clock
+    from dialer.engine.lease import NodeLease
+    from dialer.engine.live_calls import LiveCalls
+    from dialer.engine.trunk_set import TrunkSet, TrunkState
+    from dialer.store.pool import Pool
+    from dialer.store.records import CampaignToDial, ClaimedCall
+    from dialer.ua.agent import UserAgent
+    from dialer.ua.outbound import PreparedCall
+
+log = structlog.get_logger(__name__)
+
+PROMOTE_EVERY = 0.25  # seconds
+FULL_PASS_EVERY = 30.0  # seconds
+LATE = 0.1  # seconds from the commit of a leg within which its INVITE must leave
+
+
+class Ready(NamedTuple):
+    """A claimed call whose INVITE is made, and waits for its commit."""
+
+    claimed: ClaimedCall
+    attempt_id: UUID
+    caller_id: str
+    prepared: PreparedCall
+
+
+class Dispatcher:
+    """One turn: promote what is due, claim within limits and pace, commit, send."""
+
+    def __init__(  # noqa: PLR0913 - the parts that a call touches before it is live
+        self,
+        *,
+        pool: Pool,
+        clock: Clock,
+        lease: NodeLease,
+        agent: UserAgent,
+        trunks: TrunkSet,
+        live: LiveCalls,
+        table: OutcomeTable,
+        batch: int,
+        may_dial: Callable[[], bool],
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._lease = lease
+        self._agent = agent
+        self._trunks = trunks
+        self._live = live
+        self._table = table
+        self._batch = batch
+        self._may_dial = may_dial
+        self._buckets: dict[int, TokenBucket] = {}
+        self._promoted_at = self._full_pass_at = float("-inf")
+        self._complained: set[int] = set()
+
+    async def run_once(self) -> int:
+        """Place what may be placed now; return how many calls. Raises `Unavailable`."""
+        if not self._may_dial():
+            return 0
+        await self._promote()
+        campaigns = await queue.dialable_campaigns(self._pool)
+        self._forget_others({campaign.id for campaign in campaigns})
+        placed = 0
+        for campaign in campaigns:
+            placed += await self._dial(campaign)
+        return placed
+
+    async def _promote(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._promoted_at < PROMOTE_EVERY:
+            return
+        full = now - self._full_pass_at >= FULL_PASS_EVERY
+        await queue.start_due_campaigns(self._pool)
+        await queue.promote(self._pool, full=full)
+        self._promoted_at = now
+        if full:
+            self._full_pass_at = now
+
+    async def _dial(self, campaign: CampaignToDial) -> int:
+        placed = 0
+        known = [self._trunks[name] for name in campaign.trunks if name in self._trunks]
+        if not known and campaign.id not in self._complained:
+            self._complained.add(campaign.id)
+            log.warning(
+                "no trunk of the campaign is configured on this node",
+                campaign_id=campaign.id,
+                trunks=campaign.trunks,
+            )
+        for trunk in known:
+            if not self._may_dial():
+                break
+            now, share = self._clock.monotonic(), self._lease.share()
+            if share <= 0:
+                break
+            limit = min(
+                self._batch,
+                campaign.ready,
+                trunk.available(share, now),
+                self._campaign_tokens(campaign, share, now),
+            )
+            if limit < 1:
+                continue
+            claimed = await queue.claim(
+                self._pool,
+                campaign.id,
+                self._lease.name,
+                self._lease.epoch,
+                limit,
+                {trunk.trunk.name: trunk.max_calls},
+            )
+            if claimed:
+                placed += await self._place(claimed, trunk)
+        return placed
+
+    def _campaign_tokens(self, campaign: CampaignToDial, share: float, now: float) -> int:
+        if campaign.calls_per_second is None:
+            return self._batch
+        rate = campaign.calls_per_second * share
+        bucket = self._buckets.get(campaign.id)
+        if bucket is None:
+            bucket = self._buckets[campaign.id] = TokenBucket(rate, burst_of(rate), now)
+        bucket.set_rate(rate, burst_of(rate), now)
+        return bucket.available(now)
+
+    async def _place(self, claimed: Sequence[ClaimedCall], trunk: TrunkState) -> int:
+        ready: list[Ready] = []
+        undialable: list[ClaimedCall] = []
+        returned: list[int] = []
+        for call in claimed:
+            if not call.dialable:
+                undialable.append(call)
+                continue
+            caller_id = placer.caller_id_for(call, trunk.caller_id)
+            request = placer.call_request(call, trunk.trunk, caller_id)
+            try:
+                prepared = await self._agent.prepare(request)
+            except NoPortAvailable as error:
+                log.warning("call given back", call=call.id, reason=str(error))
+                returned.append(call.id)
+            except ValueError as error:
+                log.warning("number cannot be dialled", call=call.id, reason=str(error))
+                undialable.append(call)
+            else:
+                ready.append(Ready(call, uuid.uuid4(), caller_id, prepared))
+        await self._record_undialable(undialable)
+        sent = await self._commit_and_send(ready, trunk)
+        returned += [one.claimed.id for one in ready if one.attempt_id not in sent]
+        await self._give_back(returned)
+        return len(sent)
+
+    async def _commit_and_send(self, ready: Sequence[Ready], trunk: TrunkState) -> Collection[UUID]:
+        """Commit the legs and send their INVITEs; return the attempts whose legs are committed."""
+        if not ready:
+            return ()
+        asked = self._clock.monotonic()
+        try:
+            committed = await self._commit(ready)
+        except Unavailable:
+            _release(ready)
+            raise
+        now = self._clock.monotonic()
+        if not self._lease.safe():
+            # Another node may hold these calls by now; it records them as interrupted.
+            log.error("lease ran out before the INVITEs left", calls=len(committed))
+            _release(ready)
+            return committed
+        placed: dict[int, int] = {}
+        for one in ready:
+            if one.attempt_id in committed:
+                self._live.place(one.claimed, one.attempt_id, one.prepared, trunk)
+                campaign_id = one.claimed.campaign_id
+                placed[campaign_id] = placed.get(campaign_id, 0) + 1
+            else:
+                one.prepared.release()
+        trunk.started(sum(placed.values()), now)
+        for campaign_id, calls in placed.items():
+            if campaign_id in self._buckets:
+                self._buckets[campaign_id].take(calls, now)
+        if now - asked > LATE:
+            log.info("slow commit", seconds=round(now - asked, 3), calls=len(committed))
+        return committed
+
+    async def _commit(self, ready: Sequence[Ready]) -> Collection[UUID]:
+        legs = [
+            placer.new_leg(one.claimed, one.attempt_id, one.caller_id, one.prepared.identity)
+            for one in ready
+        ]
+        return await attempts.dial(self._pool, self._lease.name, self._lease.epoch, legs)
+
+    async def _record_undialable(self, calls: Iterable[ClaimedCall]) -> None:
+        rows = []
+        for call in calls:
+            rule, verdict = placer.judge(
+                self._table,
+                Evidence(local_cause=LocalCause.INVALID_NUMBER, phrase=call.problem),
+                call.history,
+                call.retry,
+                self._lease.database_now(),
+            )
+            rows.append(
+                UndialedResult(
+                    call_id=call.id,
+                    attempt_id=uuid.uuid4(),
+                    verdict=verdict,
+                    flags=placer.flags_of(rule, None),
+                )
+            )
+        if rows:
+            await attempts.record_undialed(self._pool, self._lease.name, self._lease.epoch, rows)
+
+    async def _give_back(self, call_ids: Sequence[int]) -> None:
+        if call_ids:
+            await queue.give_back(self._pool, self._lease.name, self._lease.epoch, call_ids)
+
+    def _forget_others(self, campaign_ids: Collection[int]) -> None:
+        self._buckets = {
+            campaign_id: bucket
+            for campaign_id, bucket in self._buckets.items()
+            if campaign_id in campaign_ids or bucket.available(self._clock.monotonic()) < 1
+        }
+        self._complained &= set(campaign_ids)
+
+
+def _release(ready: Iterable[Ready]) -> None:
+    for one in ready:
+        one.prepared.release()

@@ -1,0 +1,201 @@
+"""The engine of one node: its loops, how they start, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from dialer.engine.dispatcher import Dispatcher
+from dialer.engine.lease import NodeLease
+from dialer.engine.live_calls import LiveCalls
+from dialer.engine.recorder import Recorder
+from dialer.engine.rescue import Rescue
+from dialer.store import attempts
+from dialer.store.errors import StoreError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from uuid import UUID
+
+    from dialer.campaign.outcome_table import OutcomeTable
+    from dialer.clock import Clock
+    from dialer.engine.trunk_set import TrunkSet
+    from dialer.metrics import Metrics
+    from dialer.store.pool import Pool
+    from dialer.store.records import ClaimedCall
+    from dialer.ua.agent import UserAgent
+    from dialer.ua.outbound import OutboundCall
+
+log = structlog.get_logger(__name__)
+
+BUSY_TURN = 0.02  # seconds between turns while calls are being placed
+IDLE_TURN = 0.25  # seconds between turns while there is nothing to place
+HANG_UP_EVERY = 0.5  # seconds
+
+
+class Engine:
+    """Places the calls of every campaign in progress, over the trunks of this node."""
+
+    def __init__(  # noqa: PLR0913 - what a node is made of
+        self,
+        *,
+        pool: Pool,
+        clock: Clock,
+        agent: UserAgent,
+        trunks: TrunkSet,
+        table: OutcomeTable,
+        metrics: Metrics,
+        converse: Callable[[ClaimedCall, OutboundCall], Coroutine[Any, Any, None]],
+        node: str,
+        lease_seconds: float = 15.0,
+        batch: int = 50,
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._agent = agent
+        self._metrics = metrics
+        self._wake = asyncio.Event()
+        self._draining = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self.lease = NodeLease(pool, clock, node, lease_seconds)
+        self.recorder = Recorder(pool, clock, self.lease, self._lost)
+        self.live = LiveCalls(
+            agent=agent,
+            clock=clock,
+            lease=self.lease,
+            recorder=self.recorder,
+            table=table,
+            metrics=metrics,
+            converse=converse,
+            on_free=self._wake.set,
+        )
+        self.dispatcher = Dispatcher(
+            pool=pool,
+            clock=clock,
+            lease=self.lease,
+            agent=agent,
+            trunks=trunks,
+            live=self.live,
+            table=table,
+            batch=batch,
+            may_dial=self._may_dial,
+        )
+        self.rescue = Rescue(
+            pool=pool,
+            lease=self.lease,
+            agent=agent,
+            recorder=self.recorder,
+            table=table,
+            trunks=trunks,
+        )
+
+    def not_ready(self) -> str | None:
+        """Return why no call can be placed now, None when all is well."""
+        if self._draining:
+            return "the node is shutting down"
+        if not self.lease.safe():
+            return "the node's lease on the database could not be renewed"
+        if not self.recorder.healthy:
+            return "results wait for the database"
+        return None
+
+    def _may_dial(self) -> bool:
+        return self.not_ready() is None
+
+    async def start(self) -> None:
+        """Join the nodes and start the loops; raises store errors."""
+        await self.lease.join()
+        loops = {
+            "lease": (self._renew, self.lease.interval),
+            "dispatch": (self._dispatch, 0.0),
+            "rescue": (self._rescue, self.lease.interval),
+            "hang-up": (self._hang_up, HANG_UP_EVERY),
+        }
+        for name, (turn, pause) in loops.items():
+            self._tasks.append(asyncio.create_task(self._loop(name, turn, pause), name=name))
+        self._tasks.append(asyncio.create_task(self.recorder.run(), name="record"))
+
+    async def drain(self, seconds: float) -> None:
+        """Place no more calls; let those that are up end, at the latest after `seconds`."""
+        self._draining = True
+        log.info("draining", calls=len(self.live), seconds=seconds)
+        if len(self.live):
+            await self._wait(self.live.ended(), seconds)
+
+    async def stop(self) -> None:
+        """Hang up what is left, record it, give the lease back, end the loops."""
+        self._draining = True
+        self.live.hang_up_all()
+        await self._wait(self.live.ended(), 5.0)
+        if not await self._wait(self.recorder.drained(), 10.0):
+            log.error("some results could not be recorded; another node will rescue the calls")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self.lease.leave()
+        except StoreError as error:
+            log.warning("the lease could not be given back", reason=str(error))
+
+    async def _wait(self, event: Awaitable[None], seconds: float) -> bool:
+        waiting = asyncio.ensure_future(event)
+        patience = asyncio.ensure_future(self._clock.sleep(seconds))
+        done, pending = await asyncio.wait({waiting, patience}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        return waiting in done
+
+    async def _loop(self, name: str, turn: Callable[[], Awaitable[float]], pause: float) -> None:
+        """Take turns for ever; `turn` returns seconds to wait before the next, 0 for `pause`."""
+        away = False
+        while True:
+            try:
+                wait = await turn() or pause
+                if away:
+                    log.info("the database is back", loop=name)
+                away = False
+            except Unavailable as error:
+                if not away:
+                    log.warning("the database is away", loop=name, reason=str(error))
+                self._metrics.store_errors.labels(name).inc()
+                away, wait = True, 0.5
+            except Exception:
+                log.exception("a turn of the engine failed", loop=name)
+                wait = 1.0
+            await self._clock.sleep(wait)
+
+    async def _renew(self) -> float:
+        if not await self.lease.renew():
+            log.error("lease lost: hanging up all calls and joining anew", node=self.lease.name)
+            self.live.lose_all()
+            await self.lease.join()
+        return self.lease.interval
+
+    async def _dispatch(self) -> float:
+        self._wake.clear()
+        placed = await self.dispatcher.run_once()
+        if placed:
+            return BUSY_TURN
+        # A call that ends frees a place: no need to wait for the next turn.
+        await self._wait(self._free(), IDLE_TURN)
+        return BUSY_TURN
+
+    async def _free(self) -> None:
+        await self._wake.wait()
+
+    async def _rescue(self) -> float:
+        await self.rescue.run_once()
+        return self.lease.interval
+
+    async def _hang_up(self) -> float:
+        if len(self.live):
+            for attempt_id in await attempts.to_hang_up(
+                self._pool, self.lease.name, self.lease.epoch
+            ):
+                self.live.hang_up(attempt_id)
+        return HANG_UP_EVERY
+
+    def _lost(self, attempt_id: UUID) -> None:
+        self.live.lost(attempt_id)

@@ -1,0 +1,192 @@
+"""Between SIP words and campaign words: the only place that knows both."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from dialer.campaign import evidence as campaign
+from dialer.campaign.retry import History, RetryPolicy, decide
+from dialer.campaign.status import Phase
+from dialer.store import records
+from dialer.ua import call as sip
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from dialer.campaign.outcome import Rule
+    from dialer.campaign.outcome_table import OutcomeTable
+    from dialer.campaign.retry import Decision
+
+
+def call_request(claimed: records.ClaimedCall, trunk: sip.Trunk, caller_id: str) -> sip.CallRequest:
+    """Return what the user agent shall do for a claimed call."""
+    return sip.CallRequest(
+        trunk=trunk,
+        number=claimed.number,
+        caller_id=caller_id,
+        ring_timeout=float(claimed.ring_timeout_seconds),
+        max_talk=float(claimed.max_talk_seconds),
+    )
+
+
+def caller_id_for(claimed: records.ClaimedCall, default: str) -> str:
+    """Choose among the campaign's caller IDs in turn, by the call and how often it was tried."""
+    if not claimed.caller_ids:
+        return default
+    return claimed.caller_ids[(claimed.id + claimed.history.attempts) % len(claimed.caller_ids)]
+
+
+def new_leg(
+    claimed: records.ClaimedCall, attempt_id: UUID, caller_id: str, identity: sip.LegIdentity
+) -> records.NewLeg:
+    """Return the row that is committed before the INVITE leaves."""
+    return records.NewLeg(
+        call_id=claimed.id,
+        attempt_id=attempt_id,
+        trunk=claimed.trunk,
+        number=claimed.number,
+        caller_id=caller_id,
+        identity=leg_identity(identity),
+    )
+
+
+def leg_identity(identity: sip.LegIdentity) -> records.LegIdentity:
+    """Return the store's form of what a CANCEL needs."""
+    return records.LegIdentity(**_fields(identity))
+
+
+def stored_leg(identity: records.LegIdentity) -> sip.LegIdentity:
+    """Return the user agent's form of what a CANCEL needs."""
+    return sip.LegIdentity(**_fields(identity))
+
+
+def stored_dialog(dialog: records.DialogIdentity) -> sip.DialogIdentity:
+    """Return the user agent's form of what a BYE needs."""
+    return sip.DialogIdentity(**_fields(dialog))
+
+
+def progress(call_id: int, attempt_id: UUID, event: sip.CallEvent) -> records.LegProgress:
+    """Return what an event of a call under way changes in its record."""
+    row = records.LegProgress(call_id=call_id, attempt_id=attempt_id)
+    match event:
+        case sip.InviteSent(identity, at):
+            return dataclasses.replace(row, identity=leg_identity(identity), sent_at=at)
+        case sip.Progress(provisional, rings):
+            return dataclasses.replace(
+                row,
+                phase=Phase.RINGING if rings else None,
+                first_provisional_at=provisional.at,
+                ringing_at=provisional.at if rings else None,
+            )
+        case sip.Answered(dialog, at):
+            return dataclasses.replace(
+                row,
+                phase=Phase.TALKING,
+                dialog=records.DialogIdentity(**_fields(dialog)),
+                answered_at=at,
+            )
+
+
+def evidence_of(result: sip.CallResult) -> campaign.Evidence:
+    """Return the facts on which the outcome table decides."""
+    cause = result.local_cause
+    return campaign.Evidence(
+        local_cause=None if cause is None else campaign.LocalCause(cause.value),
+        code=result.code,
+        phrase=result.phrase,
+        reasons=result.reasons,
+        q850=result.q850_cause,
+        retry_after=result.retry_after,
+        rang=result.rang,
+        provisional=bool(result.provisionals),
+        progressed=any(provisional.code > 100 for provisional in result.provisionals),
+        answered=result.code is not None and 200 <= result.code < 300,
+        talking=result.answered,
+    )
+
+
+def leg_evidence(result: sip.CallResult) -> records.LegEvidence:
+    """Return the evidence as it is kept."""
+    return records.LegEvidence(
+        code=result.code,
+        phrase=result.phrase,
+        reasons=result.reasons,
+        q850=result.q850_cause,
+        retry_after=result.retry_after,
+        local_cause=None if result.local_cause is None else result.local_cause.value,
+        rang=result.rang,
+        answered=result.answered,
+        hung_up_by=None if result.hung_up_by is None else result.hung_up_by.value,
+        provisionals=tuple(
+            records.Provisional(item.code, item.phrase, item.at) for item in result.provisionals
+        ),
+        sent_at=result.sent_at,
+        first_provisional_at=result.first_provisional_at,
+        ringing_at=result.ringing_at,
+        answered_at=result.answered_at,
+        ended_at=result.ended_at,
+        talk_seconds=result.talk_seconds,
+        rtp_packets_sent=result.rtp_packets_sent,
+        rtp_packets_received=result.rtp_packets_received,
+    )
+
+
+def flags_of(rule: Rule, result: sip.CallResult | None) -> tuple[str, ...]:
+    """Return the marks that an attempt's record carries besides its outcome."""
+    flags = list(rule.flags)
+    if result is not None and result.extra_forks:
+        flags.append("extra_forks")
+    return tuple(dict.fromkeys(flags))
+
+
+def judge(
+    table: OutcomeTable,
+    evidence: campaign.Evidence,
+    history: records.CallHistory,
+    retry: records.RetrySettings,
+    now: dt.datetime,
+) -> tuple[Rule, records.Verdict]:
+    """Find the rule that decides, and what it makes of the call."""
+    rule = table.rule_for(evidence)
+    decision = decide(
+        rule,
+        evidence,
+        History(
+            counted=history.counted,
+            technical_in_a_row=history.technical_in_a_row,
+            declined=history.declined,
+            was=history.was,
+        ),
+        RetryPolicy(
+            max_attempts=retry.max_attempts,
+            interval=dt.timedelta(seconds=retry.retry_interval_seconds),
+            by_outcome={
+                outcome: dt.timedelta(seconds=seconds)
+                for outcome, seconds in retry.retry_by_outcome.items()
+            },
+            redial_interrupted=retry.redial_interrupted,
+        ),
+        now,
+    )
+    return rule, _verdict(decision)
+
+
+def _verdict(decision: Decision) -> records.Verdict:
+    return records.Verdict(
+        outcome=decision.outcome.value,
+        rule=decision.rule,
+        status=decision.status,
+        final_status=decision.final_status,
+        counted=decision.counts,
+        next_attempt_at=decision.next_attempt_at,
+        technical_in_a_row=decision.technical_in_a_row,
+        declined=decision.declined,
+    )
+
+
+def _fields(
+    value: sip.LegIdentity | sip.DialogIdentity | records.LegIdentity | records.DialogIdentity,
+) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

@@ -1,0 +1,116 @@
+"""Takes over the calls of nodes that died: ends them at the far end, and records them."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING
+
+import structlog
+
+from dialer.campaign.evidence import Evidence, LocalCause
+from dialer.engine import placer
+from dialer.store import attempts
+from dialer.store.records import AttemptResult
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from dialer.campaign.outcome_table import OutcomeTable
+    from dialer.engine.lease import NodeLease
+    from dialer.engine.recorder import Recorder
+    from dialer.engine.trunk_set import TrunkSet
+    from dialer.store.pool import Pool
+    from dialer.store.records import OrphanedCall
+    from dialer.ua.agent import UserAgent
+
+log = structlog.get_logger(__name__)
+
+
+class Rescue:
+    """One turn: claim back what dead nodes merely held, end and record what they had up."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        lease: NodeLease,
+        agent: UserAgent,
+        recorder: Recorder,
+        table: OutcomeTable,
+        trunks: TrunkSet,
+    ) -> None:
+        self._pool = pool
+        self._lease = lease
+        self._agent = agent
+        self._recorder = recorder
+        self._table = table
+        self._trunks = trunks
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def run_once(self) -> int:
+        """Rescue what there is; return how many calls were under way. Raises `Unavailable`."""
+        rescued = 0
+        while self._lease.safe():
+            orphans = await attempts.take_over_orphans(
+                self._pool, self._lease.name, self._lease.epoch
+            )
+            for orphan in orphans:
+                self._end_at_far_end(orphan)
+                self._record(orphan)
+            rescued += len(orphans)
+            if not orphans:
+                break
+        return rescued
+
+    def _record(self, orphan: OrphanedCall) -> None:
+        stored = orphan.evidence
+        evidence = Evidence(
+            local_cause=LocalCause.NODE_LOST,
+            code=stored.code,
+            phrase=stored.phrase,
+            rang=stored.rang,
+            provisional=stored.first_provisional_at is not None,
+            answered=orphan.answered,
+        )
+        now = self._lease.database_now()
+        rule, verdict = placer.judge(self._table, evidence, orphan.history, orphan.retry, now)
+        log.warning(
+            "call of a dead node ended",
+            campaign_id=orphan.campaign_id,
+            call=orphan.id,
+            outcome=verdict.outcome,
+            status=verdict.status.value,
+        )
+        self._recorder.result(
+            AttemptResult(
+                call_id=orphan.id,
+                attempt_id=orphan.attempt_id,
+                verdict=verdict,
+                evidence=dataclasses.replace(
+                    stored, local_cause=LocalCause.NODE_LOST.value, ended_at=now
+                ),
+                leg_ordinal=orphan.leg_ordinal,
+                flags=placer.flags_of(rule, None),
+            )
+        )
+
+    def _end_at_far_end(self, orphan: OrphanedCall) -> None:
+        """Send the BYE or CANCEL that the dead node cannot; best effort."""
+        state = self._trunks.get(orphan.trunk)
+        trunk = None if state is None else state.trunk
+        end: Coroutine[object, object, None]
+        if orphan.dialog is not None:
+            end = self._agent.hang_up_dialog(placer.stored_dialog(orphan.dialog), trunk)
+        else:
+            end = self._agent.hang_up_leg(placer.stored_leg(orphan.identity), trunk)
+        task = asyncio.create_task(_quietly(end, orphan.id), name=f"end-orphan-{orphan.id}")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+
+async def _quietly(end: Coroutine[object, object, None], call_id: int) -> None:
+    try:
+        await end
+    except Exception as error:  # noqa: BLE001 - nothing of a dead call may stop the rescue
+        log.warning("a dead node's call could not be ended", call=call_id, error=repr(error))

@@ -1,0 +1,97 @@
+"""The trunks of this node: their addresses, their pace, and whether they may be used."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import structlog
+
+from dialer.campaign.pacing import TokenBucket
+from dialer.campaign.trunk_health import TrunkHealth
+from dialer.ua.call import Trunk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dialer import config
+    from dialer.campaign.outcome import Rule
+
+log = structlog.get_logger(__name__)
+
+
+def burst_of(rate: float) -> float:
+    """Return how many calls may start at once at `rate` calls per second: a tenth of a second's."""
+    return max(1.0, rate / 10)
+
+
+@dataclasses.dataclass(slots=True)
+class TrunkState:
+    """One trunk: how to call over it, its limits, its pace and its health."""
+
+    trunk: Trunk
+    caller_id: str
+    max_calls: int
+    calls_per_second: float
+    bucket: TokenBucket
+    health: TrunkHealth = dataclasses.field(default_factory=TrunkHealth)
+
+    def available(self, share: float, now: float) -> int:
+        """Return how many calls may start now, for a node with `share` of the rate."""
+        if share <= 0 or not self.health.usable(now):
+            return 0
+        rate = self.calls_per_second * share * self.health.current_rate(now)
+        self.bucket.set_rate(rate, burst_of(rate), now)
+        available = self.bucket.available(now)
+        return min(1, available) if self.health.probing else available
+
+    def started(self, calls: int, now: float) -> None:
+        """Take in that calls are being placed."""
+        if calls:
+            self.bucket.take(calls, now)
+            self.health.called(now)
+
+    def ended(self, rule: Rule, retry_after: int | None, now: float) -> None:
+        """Take in what became of a call; says in the log when that changes the trunk's health."""
+        was = self.health.reason
+        if self.health.record(rule, retry_after, now):
+            if self.health.reason:
+                log.warning("trunk held", trunk=self.trunk.name, reason=self.health.reason)
+            else:
+                log.info("trunk up again", trunk=self.trunk.name, was=was)
+
+
+class TrunkSet(dict[str, TrunkState]):
+    """The configured trunks by name."""
+
+    @classmethod
+    def from_config(cls, settings: config.Config, now: float) -> TrunkSet:
+        """Build the trunks of the configuration; raises ConfigError for a missing password."""
+        trunks = cls()
+        for one in settings.trunk:
+            host, port = one.host_and_port
+            trunks[one.name] = TrunkState(
+                trunk=Trunk(
+                    name=one.name,
+                    host=host,
+                    port=port,
+                    username=one.username,
+                    password=settings.trunk_password(one),
+                    from_domain=one.from_domain,
+                    codecs=one.codecs,
+                    md5_allowed=one.md5_allowed,
+                ),
+                caller_id=one.caller_id,
+                max_calls=one.max_calls,
+                calls_per_second=one.calls_per_second,
+                bucket=TokenBucket(one.calls_per_second, burst_of(one.calls_per_second), now),
+            )
+        return trunks
+
+    def unusable(self, now: float) -> Mapping[str, str]:
+        """Return the trunks that are held now, with the reason."""
+        return {
+            name: state.health.reason
+            for name, state in self.items()
+            if not state.health.usable(now)
+        }
