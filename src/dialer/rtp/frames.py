@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 from dialer.rtp import g711
@@ -27,7 +28,7 @@ class Frames:
     @classmethod
     def silence(cls, seconds: float, codec: str) -> Frames:
         """Return at least `seconds` of silence."""
-        frames = -int(-seconds // g711.FRAME_SECONDS)
+        frames = math.ceil(round(seconds * g711.SAMPLE_RATE) / g711.FRAME_SAMPLES)
         return cls(codec, g711.silence(frames * g711.FRAME_SAMPLES, codec))
 
     def __len__(self) -> int:

@@ -11,6 +11,7 @@ from dialer.rtp import g711, packet
 from dialer.rtp.latch import Latch
 from dialer.rtp.pacing import Due, Pacer
 from dialer.rtp.reception import Reception
+from dialer.sip.sdp import SdpError
 from dialer.ua.media_ports import MediaError, NoPortAvailable, RtpPorts
 
 if TYPE_CHECKING:
@@ -21,13 +22,9 @@ if TYPE_CHECKING:
     from dialer.rtp.frames import Frames
     from dialer.sip.sdp import Negotiated
 
-__all__ = ["MediaError", "MediaPlane", "MediaStream", "NoPortAvailable", "UnreachableMedia"]
+__all__ = ["MediaError", "MediaPlane", "MediaStream", "NoPortAvailable"]
 
 _DATAGRAM = 2048  # octets; G.711 packets have 172 at 20 ms and 492 at 60 ms
-
-
-class UnreachableMedia(MediaError):  # noqa: N818 - it is a state of the call, not a fault
-    """The peer's media address is of a kind that the plane's sockets cannot reach."""
 
 
 class MediaPlane:
@@ -163,15 +160,15 @@ class MediaStream:
     def connect(self, media: Negotiated) -> None:
         """Send to where offer and answer say, in the codec agreed; again after each new answer.
 
-        Nothing is sent while the direction forbids it (hold). Raises `UnreachableMedia` where the
-        peer speaks IPv4 and we IPv6, or the other way round.
+        Nothing is sent while the direction forbids it (hold). Raises `SdpError` where the peer
+        speaks IPv4 and we IPv6, or the other way round.
         """
         if self._closed:
             return
         address = ipaddress.ip_address(media.host)
         if address.version != self._plane.ports.ip_version:
             ours = f"IPv{self._plane.ports.ip_version}"
-            raise UnreachableMedia(f"the peer's media address {address} is not {ours}, as ours is")
+            raise SdpError(f"the peer's media address {address} is not {ours}, as ours is")
         if not address.is_unspecified:
             self._latch.expect((media.host, media.port))
         self.codec = media.codec
