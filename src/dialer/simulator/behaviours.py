@@ -83,6 +83,11 @@ class Behaviour:
     hang_up_after: float | None = None  # seconds from the answer
     hang_up_cause: int | None = None
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is ever sent."""
+        return not self.steps and self.challenge is None
+
 
 def _cause(digits: str) -> int | None:
     return int(digits) if 0 < int(digits) < 128 else None
@@ -168,7 +173,7 @@ def expected(number: str, ring_timeout: float, *, authenticates: bool = True) ->
             return Facts(step.code, rang=rang, answered=False, cause=step.cause)
         if step.code >= 200:
             return Facts(step.code, rang=rang, answered=True, cause=behaviour.hang_up_cause)
-    if not behaviour.steps or behaviour.on_cancel is OnCancel.NEVER_END:
+    if behaviour.is_silent or behaviour.on_cancel is OnCancel.NEVER_END:
         return Facts(None, rang=rang, answered=False)
     if behaviour.on_cancel is OnCancel.ANSWER:
         return Facts(200, rang=rang, answered=True)

@@ -5,16 +5,18 @@ It is the oracle that tests and the demo hold against the database.
 
 from __future__ import annotations
 
+import asyncio
 import bisect
 import dataclasses
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from dialer.simulator.wire import read
 from dialer.ua.reason import q850_cause
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dialer.simulator.wire import Message
 
 
@@ -56,6 +58,7 @@ class CallRecord:
     byes_received: int = 0
     byes_sent: int = 0
     live: set[str] = dataclasses.field(default_factory=set)
+    cancelled_at: float | None = None
     ended_at: float | None = None
     rtp_packets_received: int = 0
     cseqs: set[int] = dataclasses.field(default_factory=set)
@@ -63,9 +66,10 @@ class CallRecord:
 
     @property
     def over_at(self) -> float | None:
-        """When it ended; for a call that got no response, when its last INVITE came."""
-        silent = not self.provisionals and not self.finals
-        return self.last_invite_at if silent else self.ended_at
+        """When it ended; without a final response, when it was cancelled or last heard of."""
+        if self.finals:
+            return self.ended_at
+        return self.cancelled_at or (None if self.provisionals else self.last_invite_at)
 
     @property
     def facts(self) -> Facts:
@@ -83,12 +87,39 @@ class Ledger:
 
     def __init__(self) -> None:
         self.calls: dict[str, CallRecord] = {}
+        self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
-    def received(self, data: bytes, now: float) -> None:
-        """Note a datagram that reached the far end."""
-        message = read(data)
-        if message is None or not message.call_id:
-            return
+    async def until(self, condition: Callable[[Ledger], bool]) -> None:
+        """Wait until `condition` holds; it is looked at whenever something was noted."""
+        if not condition(self):
+            reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((lambda: condition(self), reached))
+            await reached
+
+    def received(self, message: Message, now: float) -> None:
+        """Note a message that reached the far end."""
+        self._received(message, now)
+        self._changed()
+
+    def sent(self, message: Message, now: float) -> None:
+        """Note a message that the far end sent."""
+        self._sent(message, now)
+        self._changed()
+
+    def rtp_received(self, call_id: str) -> None:
+        """Note an RTP packet from the party that made a call."""
+        self.calls[call_id].rtp_packets_received += 1
+        self._changed()
+
+    def _changed(self) -> None:
+        for waiting in tuple(self._waiting):
+            condition, reached = waiting
+            if reached.done() or condition():
+                self._waiting.remove(waiting)
+                if not reached.done():
+                    reached.set_result(None)
+
+    def _received(self, message: Message, now: float) -> None:
         call = self.calls.get(message.call_id)
         if message.code:
             if call is not None and message.method == "BYE" and message.code >= 200:
@@ -99,11 +130,9 @@ class Ledger:
         elif call is not None:
             self._requested(call, message, now)
 
-    def sent(self, data: bytes, now: float) -> None:
-        """Note a datagram that the far end sent."""
-        message = read(data)
-        call = self.calls.get(message.call_id) if message is not None else None
-        if message is None or call is None:
+    def _sent(self, message: Message, now: float) -> None:
+        call = self.calls.get(message.call_id)
+        if call is None:
             return
         key = (message.method, message.cseq, message.code, message.to_tag)
         again = key in call.seen
@@ -136,6 +165,7 @@ class Ledger:
             call.acks += 1
         elif message.method == "CANCEL":
             call.cancels += 1
+            call.cancelled_at = now
         elif message.method == "BYE":
             call.byes_received += 1
             self._closed(call, message.to_tag, now)

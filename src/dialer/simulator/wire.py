@@ -58,7 +58,7 @@ def _tag(address: str) -> str:
 
 
 def read(data: bytes) -> Message | None:
-    """Read a datagram; None for what is not SIP."""
+    """Read a datagram; None for what is not SIP, or belongs to no call."""
     head, _, body = data.partition(b"\r\n\r\n")
     start, *lines = re.sub(r"\r\n[ \t]+", " ", head.decode("utf-8", "replace")).split("\r\n")
     headers = []
@@ -68,7 +68,7 @@ def read(data: bytes) -> Message | None:
             name = name.strip().lower()
             headers.append((_COMPACT.get(name, name), value.strip()))
     words = start.split(" ", 2)
-    if len(words) != 3:
+    if len(words) != 3 or not any(name == "call-id" and value for name, value in headers):
         return None
     if words[0] == "SIP/2.0" and words[1].isascii() and words[1].isdigit():
         method = next((value for name, value in headers if name == "cseq"), "").rpartition(" ")[2]
@@ -85,12 +85,3 @@ def response(request: Message, code: int, phrase: str) -> bytes:
     for name in ("via", "from", "to", "call-id", "cseq"):
         lines += [f"{name}: {value}" for value in request.all(name)]
     return "\r\n".join([*lines, "content-length: 0", "", ""]).encode()
-
-
-def rtp_address(body: bytes) -> tuple[str, int] | None:
-    """Return where an SDP body wants its audio; None where it has none."""
-    host = re.search(rb"^c=IN IP[46] (\S+)", body, re.MULTILINE)
-    port = re.search(rb"^m=audio (\d{1,5}) ", body, re.MULTILINE)
-    if host is None or port is None or not 0 < int(port[1]) < 65536:
-        return None
-    return host[1].decode("ascii", "replace"), int(port[1])

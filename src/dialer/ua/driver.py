@@ -78,17 +78,18 @@ class SipDriver:
             while self._pending:
                 effect = self._pending.popleft()
                 if isinstance(effect, SendDatagram):
-                    self._send(effect)
+                    self.send(effect.data, effect.destination)
                 else:
                     self._guarded(self._on_event, self, effect)
         finally:
             self._running = False
         self._set_timer()
 
-    def _send(self, effect: SendDatagram) -> None:
+    def send(self, data: bytes, destination: HostPort) -> None:
+        """Put a datagram on the wire."""
         if self._on_message is not None:
-            self._guarded(self._on_message, "sent", effect.destination, effect.data)
-        self.transport.send(effect.data, effect.destination)
+            self._guarded(self._on_message, "sent", destination, data)
+        self.transport.send(data, destination)
 
     def _set_timer(self) -> None:
         wanted = self.endpoint.timer_at()

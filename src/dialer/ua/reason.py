@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # a value ends at a comma, a parameter at a semicolon, where neither stands in a quoted string
 _QUOTED = r'"(?:[^"\\]|\\.)*"?'
 _VALUE = re.compile(rf'(?:{_QUOTED}|[^",])+')
-_PART = re.compile(rf'(?:{_QUOTED}|[^";])+')
+_PARAMETER = re.compile(rf'(?:{_QUOTED}|[^";])+')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,17 +30,17 @@ def parse(value: str) -> list[Reason]:
 
 
 def _reason(value: str) -> Reason | None:
-    protocol, *parameters = (part.strip() for part in _PART.findall(value))
-    if not protocol:
+    protocol, _, parameters = value.partition(";")
+    if not protocol.strip():
         return None
     cause, text = None, ""
-    for parameter in parameters:
+    for parameter in _PARAMETER.findall(parameters):
         name, _, content = (piece.strip() for piece in parameter.partition("="))
         if name.lower() == "cause" and content.isascii() and content.isdigit():
             cause = int(content[:9])
         elif name.lower() == "text":
             text = re.sub(r"\\(.)", r"\1", content.strip('"'))
-    return Reason(protocol, cause, text)
+    return Reason(protocol.strip(), cause, text)
 
 
 def q850_cause(values: Iterable[str]) -> int | None:

@@ -8,7 +8,7 @@ from dialer.sip import effects
 
 
 class Remnant:
-    """Waits for the end of such a call, once its CANCEL or BYE was sent; `over` is its only news."""
+    """Waits for the end of such a call, once its CANCEL or BYE was sent: `over`."""
 
     def __init__(self) -> None:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -21,7 +21,7 @@ from dialer.ua.reason import Reason, parse, q850_cause
         ("Q.850;cause=²", [Reason("Q.850")]),
         ('Q.850;cause=17;text="open', [Reason("Q.850", 17, "open")]),
         ("", []),
-        (" , ;cause=3,", []),
+        (" , ;cause=3, ;", []),
     ],
 )
 def test_values(value, reasons):

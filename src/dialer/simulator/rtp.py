@@ -1,0 +1,97 @@
+"""The far end's media, kept cheap: one socket for all calls, a little silence sent, all counted."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from dialer.rtp import g711, packet
+from dialer.ua.transport import bind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dialer.clock import Clock, Timer
+
+
+@dataclasses.dataclass(slots=True)
+class _Talk:
+    """Packets of silence on their way to one caller."""
+
+    numbering: packet.Numbering
+    payload: bytes
+    left: int
+
+
+class MediaSink(asyncio.DatagramProtocol):
+    """Receives the RTP of every call on one port; `on_packet(call_id)` hears of each packet.
+
+    Packets are told apart by where they come from, which is where the caller wants its own.
+    """
+
+    def __init__(self, clock: Clock, on_packet: Callable[[str], None], packets: int) -> None:
+        self.port = 0
+        self._clock = clock
+        self._on_packet = on_packet
+        self._packets = packets
+        self._callers: dict[tuple[str, int], str] = {}
+        self._talks: dict[tuple[str, int], _Talk] = {}
+        self._transport: Any = None
+        self._timer: Timer | None = None
+        self._next_at = 0.0
+
+    async def start(self, host: str) -> None:
+        """Take any free port; raises OSError."""
+        bound = bind(host, 0)
+        self.port = bound.getsockname()[1]
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=bound)
+
+    def talk(self, call_id: str, caller: tuple[str, int], codec: str, payload_type: int) -> None:
+        """Expect RTP from `caller` and send it some silence, a packet every 20 ms."""
+        self._callers[caller] = call_id
+        numbering = packet.Numbering(
+            payload_type=payload_type,
+            samples=g711.FRAME_SAMPLES,
+            ssrc=hash(call_id),
+            sequence=0,
+            timestamp=0,
+        )
+        silence = g711.silence(g711.FRAME_SAMPLES, codec)
+        self._talks[caller] = _Talk(numbering, silence, self._packets)
+        if self._timer is None:
+            self._next_at = self._clock.monotonic()
+            self._tick()
+
+    def forget(self, caller: tuple[str, int]) -> None:
+        """Expect and send no more."""
+        self._callers.pop(caller, None)
+        self._talks.pop(caller, None)
+
+    def _tick(self) -> None:
+        self._timer = None
+        for caller, talk in tuple(self._talks.items()):
+            self._transport.sendto(talk.numbering.packet(talk.payload), caller)
+            talk.left -= 1
+            if talk.left <= 0:
+                del self._talks[caller]
+        if self._talks:
+            self._next_at += g711.FRAME_SECONDS
+            self._timer = self._clock.call_at(self._next_at, self._tick)
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        """Count a packet of a call that we know."""
+        call_id = self._callers.get((addr[0], addr[1]))
+        if call_id is not None and data and data[0] >> 6 == packet.VERSION:
+            self._on_packet(call_id)
+
+    def error_received(self, exc: Exception) -> None:
+        """Pass over a caller that has closed its port."""
+
+    def close(self) -> None:
+        """Stop sending and close the socket."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None:
+            self._transport.close()
