@@ -98,7 +98,9 @@ def asterisk() -> Iterator[Asterisk]:
     with port_block() as port:
         process = subprocess.Popen([LAB, "run", folder, str(port)], stderr=subprocess.PIPE)
         try:
-            ready = subprocess.run([LAB, "await", folder], capture_output=True, text=True, check=False)
+            ready = subprocess.run(
+                [LAB, "await", folder], capture_output=True, text=True, check=False
+            )
             if ready.returncode:
                 pytest.fail(ready.stderr.strip(), pytrace=False)
             yield Asterisk(port, folder)
@@ -170,21 +172,21 @@ async def far_end(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[FarEn
     sipp = program("sipp")
     started: list[FarEnd] = []
 
-    async def start(
-        scenario: str, *options: str, calls: int = 1, **keys: str
-    ) -> FarEnd:
+    async def start(scenario: str, *options: str, calls: int = 1, **keys: str) -> FarEnd:
         port = free_port()
         folder = tmp_path / f"{scenario}-{port}"
         folder.mkdir()
+        text = (SIP / "sipp" / f"{scenario}.xml").read_text()
+        for name, value in keys.items():  # SIPp's own -key cannot stand for a status code
+            text = text.replace(f"[{name}]", value)
+        (folder / "scenario.xml").write_text(text)
         command = [
-            sipp, "-sf", str(SIP / "sipp" / f"{scenario}.xml"), "-m", str(calls),
+            sipp, "-sf", "scenario.xml", "-m", str(calls),
             "-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(free_port()),
             "-nostdin", "-timeout", str(FAR_END_DEADLINE), "-timeout_error",
             "-trace_msg", "-message_file", "messages", "-trace_err", "-error_file", "errors",
             "-trace_stat", "-stf", "statistics", "-fd", "1", *options,
         ]  # fmt: skip
-        for name, value in keys.items():
-            command += ["-key", name, value]
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=folder,
@@ -273,4 +275,3 @@ async def user_agent() -> AsyncIterator[Callable[..., Awaitable[UserAgent]]]:
     yield start
     for agent in started:
         await agent.close()
-

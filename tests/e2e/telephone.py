@@ -19,7 +19,8 @@ SAMPLE_RATE = 8000
 
 
 def say(word: str) -> None:
-    print(word, flush=True)
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 def write_wav(path: Path, audio: bytes) -> None:

@@ -1,0 +1,147 @@
+"""The user agent against Asterisk: every number of the lab, digest, audio both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dialer.rtp import g711
+from dialer.ua.call import CallRequest, HungUpBy, LocalCause
+
+from . import sound
+from .calling import place, say, talk
+from .dialplan import ANSWERS, CAUSES, CAUSES_AFTER_RINGING, DIALPLAN, NEVER_ANSWERED, RING_TIMEOUT
+
+# one Asterisk serves them all, so they share a worker
+pytestmark = pytest.mark.xdist_group("asterisk")
+
+HUNG_UP_BY_FAR_END = {"1000", "1003", "5016", "5034"}
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Keep the results of one burst of calls for the tests of the single numbers."""
+    return {}
+
+
+@pytest.fixture
+async def result_of(results, asterisk, user_agent):
+    """Every number of the dialplan called at once, on the first use."""
+    if not results:
+        agent = await user_agent()
+
+        async def dial(number):
+            request = CallRequest(asterisk.trunk(), number, "15550100", ring_timeout=RING_TIMEOUT)
+            results[number] = await talk(agent, request, 3.5)
+
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(dial(expected.number) for expected in DIALPLAN))
+    return results.__getitem__
+
+
+@pytest.mark.parametrize("expected", ANSWERS, ids=lambda expected: expected.number)
+async def test_a_number_that_answers(result_of, expected):
+    result = result_of(expected.number)
+    assert (result.code, result.answered, result.local_cause) == (200, True, None)
+    assert result.rang is expected.rang
+    far_end = expected.number in HUNG_UP_BY_FAR_END
+    assert result.hung_up_by is (HungUpBy.THEM if far_end else HungUpBy.US)
+    assert result.rtp_packets_sent > 40
+    assert result.rtp_packets_received > 40
+    assert 0.9 < result.talk_seconds < 4.5
+
+
+def test_the_bye_of_the_far_end_says_why(result_of):
+    assert any("cause=34" in reason for reason in result_of("5034").reasons)
+    assert result_of("5034").q850_cause is None  # a cause of the BYE decides nothing
+
+
+def test_progress_before_an_answer_is_told(result_of):
+    assert 183 in [provisional.code for provisional in result_of("1006").provisionals]
+
+
+@pytest.mark.parametrize(
+    "expected", NEVER_ANSWERED + CAUSES + CAUSES_AFTER_RINGING, ids=lambda expected: expected.number
+)
+async def test_a_number_that_does_not_answer(result_of, expected):
+    result = result_of(expected.number)
+    assert result.code == expected.code
+    assert result.q850_cause == expected.cause
+    assert result.rang is expected.rang
+    assert not result.answered
+    assert result.local_cause is (LocalCause.RING_TIMEOUT if expected.timed_out else None)
+    assert 100 in [provisional.code for provisional in result.provisionals]
+
+
+async def test_a_refused_password_is_an_authentication_failure(asterisk, user_agent):
+    agent = await user_agent()
+    request = CallRequest(asterisk.trunk(password="not-the-secret"), "1000", "15550100")
+    result = await agent.call(request)
+    assert result.local_cause is LocalCause.AUTHENTICATION
+    assert result.code == 401
+
+
+async def test_a_challenge_by_sha_256_is_answered_by_sha_256(asterisk, user_agent):
+    messages = []
+    agent = await user_agent(on_message=lambda way, _, data: messages.append((way, data)))
+    trunk = dataclasses.replace(asterisk.trunk("dialer-sha256"), md5_allowed=False)
+    result = await talk(agent, CallRequest(trunk, "1001", "dialer-sha256"), 0.2)
+    assert result.answered
+    assert any(
+        way == "sent" and b"Authorization: Digest" in data and b"SHA-256" in data
+        for way, data in messages
+    )
+
+
+async def test_no_codec_in_common_is_refused(asterisk, user_agent):
+    agent = await user_agent()
+    result = await agent.call(CallRequest(asterisk.trunk("dialer-gsm"), "1001", "15550100"))
+    assert (result.code, result.answered) == (488, False)
+
+
+async def test_cancel_ends_a_call_that_rings(asterisk, user_agent):
+    agent = await user_agent()
+    placed, rings, _ = await place(agent, CallRequest(asterisk.trunk(), "2001", "15550100"))
+    async with asyncio.timeout(10):
+        await rings.wait()
+    placed.cancel()
+    result = await placed.result
+    assert (result.code, result.local_cause) == (487, LocalCause.CANCELLED)
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
+async def test_asterisk_records_what_the_dialer_says(asterisk, user_agent, tmp_path, codec):
+    prompt = tmp_path / "prompt.wav"
+    sound.write(prompt, sound.sweep(44_100), 44_100)
+    caller_id = f"155501{'PCMU PCMA'.index(codec)}"
+    trunk = dataclasses.replace(asterisk.trunk(), codecs=(codec,))
+    await say(await user_agent(), CallRequest(trunk, "1005", caller_id), prompt)
+    heard = await recorded(asterisk.recording(caller_id))
+    assert min(sound.likeness(sound.sweep(8000), heard)) > 0.95
+    assert max(sound.likeness(sound.sweep(8000, first=2800, last=400), heard)) < 0.6
+
+
+async def test_what_the_far_end_says_arrives(asterisk, user_agent, tmp_path):
+    prompt = tmp_path / "prompt.wav"
+    sound.write(prompt, sound.sweep(8000), 8000)
+    heard = []
+    trunk = dataclasses.replace(asterisk.trunk(), codecs=("PCMU",))
+    await say(
+        await user_agent(),
+        CallRequest(trunk, "1002", "15550100"),  # echo
+        prompt,
+        lambda payload_type, payload: heard.append(payload) if payload_type == 0 else None,
+    )
+    samples = g711.decode(b"".join(heard), "PCMU").astype(np.float64) / 32768
+    assert min(sound.likeness(sound.sweep(8000)[:-4000], samples)) > 0.95
+
+
+async def recorded(path):
+    """Read a recording that Asterisk closes a moment after the BYE."""
+    async with asyncio.timeout(5):
+        while not path.exists() or not len(sound.read(path)):  # noqa: ASYNC110 - as below
+            await asyncio.sleep(0.05)  # no event tells of another program's file
+    return sound.read(path)
