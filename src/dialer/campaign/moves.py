@@ -60,8 +60,7 @@ _OF_AN_ATTEMPT = frozenset(
         CallStatus.ANSWERED,
         CallStatus.COMPLETED_WITHOUT_ANSWER,
         CallStatus.TECHNICAL_ERROR,
-        CallStatus.NOT_DIALED,
-        CallStatus.PLAN_LIMIT_EXCEEDED,
+        CallStatus.NOT_DIALED,  # ended by a person before it rang
     }
 )
 _WITHOUT_AN_INVITE = frozenset(

@@ -169,7 +169,7 @@ class Match:
         return (
             self.rank == other.rank
             and bool(self.local & other.local if self.local else self.codes & other.codes)
-            and (not self.q850 or bool(self.q850 & other.q850))
+            and (not self.q850 or not other.q850 or bool(self.q850 & other.q850))
             and all(
                 mine is None or theirs is None or mine == theirs
                 for mine, theirs in zip(self.circumstances, other.circumstances, strict=True)

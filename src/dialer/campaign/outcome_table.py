@@ -29,6 +29,7 @@ from dialer.campaign.outcome import (
     RetryKind,
     Rule,
     TrunkEffect,
+    final_code,
 )
 from dialer.campaign.status import CallStatus  # noqa: TC001 - pydantic needs it at run time
 
@@ -50,6 +51,15 @@ class OutcomeTable:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(sorted(rules, key=lambda rule: rule.match.rank))
+        self._by_cause = {
+            cause: tuple(rule for rule in self.rules if cause in rule.match.local)
+            for cause in LocalCause
+        }
+        self._by_code = {
+            code: tuple(rule for rule in self.rules if code in rule.match.codes)
+            for span in CLASSES.values()
+            for code in span
+        }
 
     @classmethod
     def load(cls, text: str) -> OutcomeTable:
@@ -74,10 +84,16 @@ class OutcomeTable:
 
     def rule_for(self, evidence: Evidence) -> Rule:
         """Return the rule that decides; raises LookupError only where `load` was not used."""
-        for rule in self.rules:
+        for rule in self.candidates(evidence):
             if rule.match.fits(evidence):
                 return rule
         raise LookupError(f"no rule for {evidence}")
+
+    def candidates(self, evidence: Evidence) -> tuple[Rule, ...]:
+        """Return the rules that ask for its local cause or else its code, most specific first."""
+        if evidence.local_cause is not None:
+            return self._by_cause[evidence.local_cause]
+        return self._by_code[final_code(evidence.code)]
 
 
 Code = Annotated[int, Field(ge=200, le=699)]
