@@ -1,0 +1,121 @@
+"""The application: middlewares around the route table, and the socket it listens on."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from dialer.api import openapi
+from dialer.api.context import CONTEXT, Context
+from dialer.api.guard import guard
+from dialer.api.problem import answer_problems
+from dialer.api.routes import ROUTES
+from dialer.api.settings import SettingsError
+from dialer.metrics import Metrics
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler, Middleware
+
+    from dialer.api.settings import ApiSettings
+    from dialer.clock import Clock
+    from dialer.store.pool import Pool
+
+PUBLIC = frozenset(route.path for route in ROUTES if route.public)
+CLOSING_SECONDS = 5.0  # what a request under way gets at the end
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(
+    pool: Pool, settings: ApiSettings, clock: Clock, metrics: Metrics | None = None
+) -> web.Application:
+    """Return the API over the store; it starts nothing and closes nothing that it is given."""
+    document = openapi.text(ROUTES).encode()
+    context = Context(pool, settings, clock, metrics or Metrics(), document)
+    app = web.Application(
+        middlewares=[_measure(context), answer_problems, guard(settings, PUBLIC)],
+        client_max_size=settings.max_body_bytes,
+    )
+    app[CONTEXT] = context
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.handler, name=route.name)
+    app.on_response_prepare.append(_harden)
+    return app
+
+
+async def listen(app: web.Application) -> web.AppRunner:
+    """Serve `app` on its address; the caller ends it with the runner's cleanup().
+
+    A connection that sends no whole request head in time is closed. Raises SettingsError where
+    the address cannot be had.
+    """
+    settings = app[CONTEXT].settings
+    logging.getLogger("aiohttp.server").addFilter(_not_a_strangers_fault)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=settings.read_timeout,
+        shutdown_timeout=CLOSING_SECONDS,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.bind_host, settings.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        where = f"{settings.bind_host}:{settings.port}"
+        if error.errno == errno.EADDRINUSE:
+            reason = "another program listens there; end it, or set another api.port"
+        else:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+        raise SettingsError(f"api: cannot listen on {where}: {reason}") from None
+    return runner
+
+
+def _not_a_strangers_fault(record: logging.LogRecord) -> bool:
+    """Whether a record of aiohttp tells more than that somebody sent broken HTTP."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def _measure(context: Context) -> Middleware:
+    """Return the middleware that counts and logs requests, by route and not by path."""
+
+    @web.middleware
+    async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = context.clock.monotonic()
+        status = 499  # the client went away; nginx's number for it
+        try:
+            response = await handler(request)
+            status = response.status
+            return response
+        finally:
+            resource = request.match_info.route.resource
+            route = "none" if resource is None else resource.canonical
+            method = request.method if request.method in hdrs.METH_ALL else "other"
+            seconds = context.clock.monotonic() - began
+            context.metrics.api_requests.labels(method, route, str(status)).inc()
+            context.metrics.api_seconds.labels(route).observe(seconds)
+            write = log.debug if request.path in PUBLIC else log.info
+            write(
+                "request",
+                method=method,
+                path=request.path,
+                status=status,
+                seconds=round(seconds, 4),
+            )
+
+    return measure
+
+
+async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
+    """Add the headers that keep browsers from guessing, caching and sharing answers."""
+    response.headers["Server"] = "dialer"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+    response.headers.setdefault("Cache-Control", "no-store")

@@ -1,0 +1,58 @@
+"""Calls over HTTP: pages, one with all its evidence, dialogs, and the report of a campaign."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dialer.api import inputs, models
+from dialer.api.context import answer, context_of
+from dialer.store import calls, campaigns
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+
+async def of_campaign(request: web.Request) -> web.Response:
+    """List a campaign's calls, the last added first."""
+    context = context_of(request)
+    campaign_id = inputs.path_id(request, "campaign")
+    await campaigns.get(context.pool, context.account_id, campaign_id)  # a deleted one is gone
+    return await _list(request, campaign_id)
+
+
+async def dialogs(request: web.Request) -> web.Response:
+    """List the calls of all campaigns, of deleted ones too."""
+    return await _list(request, None)
+
+
+async def _list(request: web.Request, campaign_id: int | None) -> web.Response:
+    context = context_of(request)
+    asked = inputs.query(request, models.CallQuery)
+    found = await calls.list_page(
+        context.pool,
+        context.account_id,
+        campaign_id=campaign_id,
+        statuses=asked.status,
+        before=inputs.read_cursor(asked.cursor),
+        limit=asked.limit + 1,
+    )
+    page, next_cursor = inputs.cut_page(found, asked.limit)
+    return answer(
+        models.CallPage(
+            items=[models.Call.model_validate(call) for call in page], next_cursor=next_cursor
+        )
+    )
+
+
+async def read(request: web.Request) -> web.Response:
+    """Read a call with its attempts, their legs and the evidence."""
+    context = context_of(request)
+    call_id = inputs.path_id(request, "call")
+    details = await calls.get(context.pool, context.account_id, call_id)
+    call = models.Call.model_validate(details.call)
+    return answer(
+        models.CallWithAttempts(
+            **{name: getattr(call, name) for name in models.Call.model_fields},
+            attempts=[models.Attempt.model_validate(attempt) for attempt in details.attempts],
+        )
+    )

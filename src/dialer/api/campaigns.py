@@ -1,0 +1,208 @@
+"""Campaigns over HTTP: create, list, read, change, move, delete."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from dialer.api import inputs, models
+from dialer.api.context import Context, answer, context_of
+from dialer.api.problem import Problem, invalid
+from dialer.campaign.moves import CampaignAction, MoveRefused
+from dialer.campaign.status import CallStatus
+from dialer.store import campaigns, records
+from dialer.store.errors import VersionConflict
+
+if TYPE_CHECKING:
+    from dialer.campaign.settings import CampaignSettings
+
+CHANGE_TRIES = 5  # where others change the same campaign at the same time
+
+
+async def create(request: web.Request) -> web.Response:
+    """Create a draft."""
+    context = context_of(request)
+    settings = await inputs.json_body(request, models.CAMPAIGN_SETTINGS, context.settings)
+    _check(settings, context)
+    wanted = records.CampaignSettings(**_stored(settings.model_dump()))
+    record = await campaigns.create(context.pool, context.account_id, wanted)
+    response = answer(shown(record), status=201)
+    response.headers["Location"] = f"/v1/campaigns/{record.id}"
+    return response
+
+
+async def list_page(request: web.Request) -> web.Response:
+    """List campaigns, newest first."""
+    context = context_of(request)
+    asked = inputs.query(request, models.CampaignQuery)
+    found = await campaigns.list_page(
+        context.pool,
+        context.account_id,
+        statuses=asked.status,
+        before=inputs.read_cursor(asked.cursor),
+        limit=asked.limit + 1,
+    )
+    page, next_cursor = inputs.cut_page(found, asked.limit)
+    return answer(
+        models.CampaignPage(items=[shown(record) for record in page], next_cursor=next_cursor)
+    )
+
+
+async def read(request: web.Request) -> web.Response:
+    """Read a campaign with its calls counted by status."""
+    context = context_of(request)
+    campaign_id = inputs.path_id(request, "campaign")
+    record = await campaigns.get(context.pool, context.account_id, campaign_id)
+    counts = (await campaigns.counts(context.pool, [campaign_id]))[campaign_id]
+    return answer(
+        models.CampaignWithCounts(
+            **_fields(record),
+            counts=[
+                models.StatusCount(status=status, label=status.label, calls=counts[status])
+                for status in CallStatus
+            ],
+        )
+    )
+
+
+async def change(request: web.Request) -> web.Response:
+    """Change the settings that the body names."""
+    context = context_of(request)
+    campaign_id = inputs.path_id(request, "campaign")
+    changes = await inputs.json_body(request, models.CAMPAIGN_CHANGES, context.settings)
+    named = changes.model_fields_set
+    if not named:
+        raise invalid([("", "names no setting to change")], "body")
+    _check(changes, context)
+    stored = _stored(changes.model_dump(include=named))
+    for tries_left in reversed(range(CHANGE_TRIES)):
+        old = await campaigns.get(context.pool, context.account_id, campaign_id)
+        new = dataclasses.replace(old.settings, **stored)
+        try:
+            record = await campaigns.change(
+                context.pool, context.account_id, campaign_id, new, version=old.version
+            )
+        except VersionConflict:
+            if not tries_left:
+                raise
+        else:
+            return answer(shown(record))
+    raise AssertionError("the last try returns or raises")
+
+
+async def start(request: web.Request) -> web.Response:
+    """Start a draft: at once, or at its start time."""
+    return await _move(request, CampaignAction.START)
+
+
+async def pause(request: web.Request) -> web.Response:
+    """Pause: no INVITE leaves once this is answered; calls that are up run to their end."""
+    return await _move(request, CampaignAction.PAUSE)
+
+
+async def resume(request: web.Request) -> web.Response:
+    """Go on after a pause."""
+    return await _move(request, CampaignAction.RESUME)
+
+
+async def finish(request: web.Request) -> web.Response:
+    """Finish for good; calls that wait get their final status."""
+    context = context_of(request)
+    asked = await inputs.json_body(request, models.FINISH, context.settings, empty="{}")
+    return answer(await _act(request, CampaignAction.FINISH, hang_up=asked.hang_up))
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Delete, finishing first what was launched; the calls stay readable as dialogs."""
+    await _act(request, CampaignAction.DELETE)
+    return web.Response(status=204)
+
+
+async def _move(request: web.Request, action: CampaignAction) -> web.Response:
+    """Take an action that needs no body."""
+    await inputs.json_body(request, models.NOTHING, context_of(request).settings, empty="{}")
+    return answer(await _act(request, action))
+
+
+async def _act(
+    request: web.Request, action: CampaignAction, *, hang_up: bool = False
+) -> models.Campaign:
+    """Move the campaign in the path; a refused move is a 409 that names the allowed ones."""
+    context = context_of(request)
+    campaign_id = inputs.path_id(request, "campaign")
+    try:
+        return shown(
+            await campaigns.act(
+                context.pool, context.account_id, campaign_id, action, hang_up=hang_up
+            )
+        )
+    except MoveRefused as refused:
+        raise Problem(
+            409,
+            str(refused),
+            title="Move refused",
+            current_status=refused.status,
+            allowed=refused.allowed,
+        ) from None
+
+
+def _check(settings: CampaignSettings, context: Context) -> None:
+    """Refuse what fits the model and cannot be: an unknown trunk, a time beyond the calendar."""
+    known = context.settings.known_trunks
+    names = ", ".join(sorted(known)) or "none"
+    errors = [
+        (f"/trunks/{place}", f"there is no trunk {name!r} in the configuration; it has {names}")
+        for place, name in enumerate(settings.trunks or ())
+        if name not in known
+    ]
+    if settings.start_at is not None:
+        try:
+            settings.start_at.astimezone(dt.UTC)
+        except OverflowError:
+            errors.append(("/start_at", "is beyond the calendar"))
+    if errors:
+        raise invalid(errors, "body")
+
+
+def _stored(values: dict[str, Any]) -> dict[str, Any]:
+    """Return settings as the store has them: seconds for minutes, tuples for lists."""
+    for name in ("trunks", "caller_ids"):
+        if name in values:
+            values[name] = tuple(values[name])
+    if "retry_interval_minutes" in values:
+        values["retry_interval_seconds"] = values.pop("retry_interval_minutes") * 60
+    if "retry_by_outcome" in values:
+        values["retry_by_outcome"] = {
+            str(outcome): minutes * 60 for outcome, minutes in values["retry_by_outcome"].items()
+        }
+    return values
+
+
+def shown(record: records.Campaign) -> models.Campaign:
+    """Return a campaign of the store as the API shows it."""
+    return models.Campaign(**_fields(record))
+
+
+def _fields(record: records.Campaign) -> dict[str, Any]:
+    settings = {
+        field.name: getattr(record.settings, field.name)
+        for field in dataclasses.fields(record.settings)
+    }
+    own = {
+        name: getattr(record, name)
+        for name in models.Campaign.model_fields
+        if hasattr(record, name)
+    }
+    settings["retry_interval_minutes"] = _minutes(settings.pop("retry_interval_seconds"))
+    settings["retry_by_outcome"] = {
+        outcome: _minutes(seconds) for outcome, seconds in record.settings.retry_by_outcome.items()
+    }
+    return settings | own
+
+
+def _minutes(seconds: int) -> int | float:
+    """Return whole minutes as an int, so that what is read can be written back."""
+    return seconds / 60 if seconds % 60 else seconds // 60

@@ -1,0 +1,45 @@
+"""What every handler works with: the application's parts, and the making of an answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from dialer.store.records import DEFAULT_ACCOUNT
+
+if TYPE_CHECKING:
+    import pydantic
+
+    from dialer.api.settings import ApiSettings
+    from dialer.clock import Clock
+    from dialer.metrics import Metrics
+    from dialer.store.pool import Pool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Context:
+    """The parts that handlers use; `document` is the OpenAPI one."""
+
+    pool: Pool
+    settings: ApiSettings
+    clock: Clock
+    metrics: Metrics
+    document: bytes
+    account_id: int = DEFAULT_ACCOUNT
+
+
+CONTEXT: web.AppKey[Context] = web.AppKey("context")
+
+
+def context_of(request: web.Request) -> Context:
+    """Return the application's context."""
+    return request.app[CONTEXT]
+
+
+def answer(model: pydantic.BaseModel, *, status: int = 200) -> web.Response:
+    """Return `model` as JSON."""
+    return web.Response(
+        status=status, body=model.model_dump_json().encode(), content_type="application/json"
+    )

@@ -1,0 +1,353 @@
+"""What goes over the wire: the JSON of requests and answers, for the handlers and the client.
+
+Requests refuse unknown keys. Answers may gain keys; a client ignores those that it does not know.
+"""
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    computed_field,
+    create_model,
+)
+
+from dialer.campaign.outcome import Outcome
+from dialer.campaign.settings import CampaignSettings, Minutes
+from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason, Phase
+
+MAX_PAGE = 500
+MAX_NUMBERS = 20_000  # of one JSON body
+MAX_PAYLOAD_BYTES = 16 * 1024
+
+# Requests.
+
+
+class Request(BaseModel):
+    """A body or query whose every key is known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+if TYPE_CHECKING:
+    CampaignChanges = CampaignSettings
+else:
+    CampaignChanges = create_model(
+        "CampaignChanges",
+        __base__=Request,
+        __doc__="The settings to change, by the same rules; those not named stay.",
+        **{
+            name: (
+                Annotated[field.annotation, *field.metadata]
+                if field.metadata
+                else field.annotation,
+                Field(default_factory=lambda: None, discriminator=field.discriminator),
+            )
+            for name, field in CampaignSettings.model_fields.items()
+        },
+    )
+
+
+class Nothing(Request):
+    """A body that may be left out."""
+
+
+class Finish(Request):
+    """How to finish: with `hang_up`, calls that are up are ended too."""
+
+    hang_up: bool = False
+
+
+def _small(payload: dict[str, str]) -> dict[str, str]:
+    if len(json.dumps(payload, ensure_ascii=False).encode()) > MAX_PAYLOAD_BYTES:
+        raise ValueError(f"is larger than {MAX_PAYLOAD_BYTES} bytes")
+    return payload
+
+
+class NewNumber(Request):
+    """A number to call; None means the campaign's setting."""
+
+    phone: Annotated[str, StringConstraints(max_length=200)]
+    payload: Annotated[dict[str, str], AfterValidator(_small)] = Field(default_factory=dict)
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    retry_interval_minutes: Minutes | None = None
+
+
+def _bare(value: object) -> object:
+    return {"phone": value} if isinstance(value, str) else value
+
+
+NewNumbers = Annotated[
+    list[Annotated[NewNumber, BeforeValidator(_bare, json_schema_input_type=NewNumber | str)]],
+    Field(min_length=1, max_length=MAX_NUMBERS),
+]
+
+CAMPAIGN_SETTINGS: TypeAdapter[CampaignSettings] = TypeAdapter(CampaignSettings)
+CAMPAIGN_CHANGES: TypeAdapter[CampaignChanges] = TypeAdapter(CampaignChanges)
+NOTHING: TypeAdapter[Nothing] = TypeAdapter(Nothing)
+FINISH: TypeAdapter[Finish] = TypeAdapter(Finish)
+NEW_NUMBERS: TypeAdapter[list[NewNumber]] = TypeAdapter(NewNumbers)
+
+
+class Page(Request):
+    """Which page of a list."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE, description="items of a page")] = 50
+    cursor: Annotated[
+        str | None,
+        Field(max_length=200, description="next_cursor of the page before; opaque"),
+    ] = None
+
+
+class CampaignQuery(Page):
+    """Which campaigns."""
+
+    status: Annotated[list[CampaignStatus], Field(description="one or several")] = Field(
+        default_factory=list
+    )
+
+
+class CallQuery(Page):
+    """Which calls."""
+
+    status: Annotated[list[CallStatus], Field(description="one or several")] = Field(
+        default_factory=list
+    )
+    number: Annotated[
+        str | None, Field(max_length=200, description="the whole number, as it is stored")
+    ] = None
+
+
+# Answers.
+
+
+class Answer(BaseModel):
+    """An answer, made from JSON or from a record of the store."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True)
+
+
+class StatusCount(Answer):
+    """How many calls of a campaign have a status."""
+
+    status: CallStatus
+    label: str
+    calls: int
+
+
+class Campaign(Answer):
+    """A campaign: its settings and where it stands."""
+
+    id: int
+    status: CampaignStatus
+    pause_reason: PauseReason | None
+    pause_detail: str
+    name: str
+    caller_ids: list[str]
+    trunks: list[str]
+    max_simultaneous_calls: int
+    calls_per_second: float | None
+    max_attempts: int
+    retry_interval_minutes: int | float
+    retry_by_outcome: dict[Outcome, int | float]
+    ring_timeout_seconds: int
+    max_talk_seconds: int
+    on_answer: dict[str, Any]
+    start_at: dt.datetime | None
+    webhook_url: str | None
+    redial_interrupted: bool
+    created_at: dt.datetime
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+
+    @computed_field  # type: ignore[prop-decorator] # pydantic's documented form
+    @property
+    def status_label(self) -> str:
+        """The words that a person reads."""
+        return self.status.label
+
+
+class CampaignWithCounts(Campaign):
+    """A campaign with its calls counted by status."""
+
+    counts: list[StatusCount]
+
+
+class CampaignPage(Answer):
+    """A page of campaigns, newest first."""
+
+    items: list[Campaign]
+    next_cursor: str | None
+
+
+class RejectedRow(Answer):
+    """A row that cannot be used: its line (its place in a JSON list), and why."""
+
+    line: int
+    phone: str
+    reason: str
+
+
+class DuplicateRow(Answer):
+    """A row whose number and payload are in the campaign already."""
+
+    line: int
+    phone: str = Field(validation_alias=AliasChoices("phone", "number"))
+
+
+class AddedNumbers(Answer):
+    """What became of a list; the two lists of rows are bounded, the counts are not."""
+
+    added: int
+    duplicates: int
+    rejected: int
+    undialable: int = Field(
+        description="of those added: numbers that cannot exist; they end as invalid_number"
+    )
+    duplicate_rows: list[DuplicateRow]
+    duplicate_rows_truncated: bool
+    rejected_rows: list[RejectedRow]
+    rejected_rows_truncated: bool
+
+
+class Call(Answer):
+    """A call: one person in one campaign."""
+
+    id: int
+    campaign_id: int
+    number: str
+    problem: str = Field(description="why the number cannot be dialled, or empty")
+    payload: dict[str, str]
+    priority: int
+    status: CallStatus
+    phase: Phase | None
+    trunk: str | None
+    next_attempt_at: dt.datetime | None = Field(
+        validation_alias=AliasChoices("next_attempt_at", "due")
+    )
+    attempts_made: int = Field(validation_alias=AliasChoices("attempts_made", "attempts"))
+    attempts_counted: int
+    last_outcome: Outcome | None
+    last_rule: str | None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+    @computed_field  # type: ignore[prop-decorator] # pydantic's documented form
+    @property
+    def status_label(self) -> str:
+        """The words that a person reads."""
+        return self.status.label
+
+
+class Provisional(Answer):
+    """A 1xx that came."""
+
+    code: int
+    phrase: str
+    at: dt.datetime
+
+
+class Evidence(Answer):
+    """All that the network said to one INVITE."""
+
+    code: int | None
+    phrase: str
+    reasons: list[str]
+    q850: int | None
+    retry_after: int | None
+    local_cause: str | None
+    rang: bool
+    answered: bool
+    hung_up_by: str | None
+    provisionals: list[Provisional]
+    sent_at: dt.datetime | None
+    first_provisional_at: dt.datetime | None
+    ringing_at: dt.datetime | None
+    answered_at: dt.datetime | None
+    ended_at: dt.datetime | None
+    talk_seconds: float
+    rtp_packets_sent: int
+    rtp_packets_received: int
+
+
+class Leg(Answer):
+    """One INVITE of an attempt: where it went, as whom, and what came back."""
+
+    ordinal: int
+    trunk: str
+    number: str
+    caller_id: str
+    sip_call_id: str = Field(
+        validation_alias=AliasChoices("sip_call_id", AliasPath("identity", "call_id"))
+    )
+    request_uri: str = Field(
+        validation_alias=AliasChoices("request_uri", AliasPath("identity", "request_uri"))
+    )
+    evidence: Evidence
+    created_at: dt.datetime
+
+
+class Attempt(Answer):
+    """One attempt with its legs; `outcome`, `rule` and `status` are null while it runs."""
+
+    id: UUID
+    ordinal: int
+    node: str
+    outcome: Outcome | None
+    rule: str | None
+    status: CallStatus | None
+    counted: bool | None
+    flags: list[str]
+    created_at: dt.datetime
+    ended_at: dt.datetime | None
+    legs: list[Leg]
+
+
+class CallWithAttempts(Call):
+    """A call with all its attempts, oldest first."""
+
+    attempts: list[Attempt]
+
+
+class CallPage(Answer):
+    """A page of calls."""
+
+    items: list[Call]
+    next_cursor: str | None
+
+
+class Health(Answer):
+    """The process lives."""
+
+    status: Literal["ok"] = "ok"
+
+
+class ProblemError(Answer):
+    """One thing that is wrong with the input."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemDetails(Answer):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[ProblemError] = []
+    current_status: str | None = None
+    allowed: list[str] | None = None
+    error_id: str | None = None

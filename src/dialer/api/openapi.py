@@ -1,0 +1,190 @@
+"""The OpenAPI 3.1 document, assembled from the route table and the models' JSON Schemas.
+
+`python -m dialer.api.openapi [FILE]` writes it, to docs/openapi.json unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+import dialer
+from dialer.api.models import ProblemDetails
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dialer.api.route import Route
+
+JsonObject = dict[str, Any]
+
+_DESCRIPTION = """\
+Steers call campaigns and reads what became of every call.
+
+Every refusal is a problem (RFC 9457) whose `detail` says in one line what is wrong, where, and \
+what to do. Any request may get 400, 401 (token), 403 (web page of another origin), 408, 413, \
+415, 421 (Host is not a name of the service), 422 (input that does not fit; `errors` holds JSON \
+pointers) and 503 with Retry-After (Postgres is away)."""
+
+_FILE = {
+    "text/csv": {"type": "string"},
+    "multipart/form-data": {
+        "type": "object",
+        "properties": {"file": {"type": "string", "contentMediaType": "text/csv"}},
+        "required": ["file"],
+    },
+}
+
+
+def document(routes: Iterable[Route]) -> JsonObject:
+    """Return the OpenAPI document of `routes`."""
+    routes = tuple(routes)
+    schemas = _Schemas(routes)
+    paths: dict[str, JsonObject] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "dialer",
+            "version": dialer.__version__,
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas.definitions,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Needed unless the service listens on loopback without one.",
+                }
+            },
+        },
+        "security": [{"token": []}, {}],
+    }
+
+
+class _Schemas:
+    """The JSON Schemas of every shape that the routes name, under components/schemas."""
+
+    def __init__(self, routes: tuple[Route, ...]) -> None:
+        bodies = {shape for route in routes for shape in route.bodies.values() if shape}
+        answers = {route.answer for route in routes if isinstance(route.answer, type)}
+        answers.add(ProblemDetails)
+        self._found, rest = pydantic.TypeAdapter.json_schemas(
+            [
+                *((shape, "validation", shape) for shape in bodies),
+                *((model, "serialization", pydantic.TypeAdapter(model)) for model in answers),
+            ],
+            ref_template="#/components/schemas/{model}",
+        )
+        self.definitions: JsonObject = dict(sorted(rest["$defs"].items()))
+
+    def body(self, shape: pydantic.TypeAdapter[Any]) -> JsonObject:
+        """Return the schema of a request's body."""
+        return self._found[shape, "validation"]
+
+    def answer(self, model: type[pydantic.BaseModel]) -> JsonObject:
+        """Return the schema of an answer."""
+        return self._found[model, "serialization"]
+
+
+def _operation(route: Route, schemas: _Schemas) -> JsonObject:
+    """Return one operation object."""
+    operation: JsonObject = {"operationId": route.name, "summary": route.summary}
+    if parameters := [*_path_parameters(route), *_query_parameters(route)]:
+        operation["parameters"] = parameters
+    if route.bodies:
+        operation["requestBody"] = {
+            "required": route.body_required,
+            "content": {
+                media: {"schema": _FILE[media] if shape is None else schemas.body(shape)}
+                for media, shape in route.bodies.items()
+            },
+        }
+    answer: JsonObject = {"description": HTTPStatus(route.status).phrase}
+    if isinstance(route.answer, str):
+        answer["content"] = {route.answer: {"schema": {"type": "string"}}}
+    elif route.answer is not None:
+        answer["content"] = {"application/json": {"schema": schemas.answer(route.answer)}}
+    if route.status == HTTPStatus.CREATED:
+        answer["headers"] = {"Location": {"schema": {"type": "string"}}}
+    refused = {"application/problem+json": {"schema": schemas.answer(ProblemDetails)}}
+    operation["responses"] = {
+        str(route.status): answer,
+        **{
+            str(status): {"description": meaning, "content": refused}
+            for status, meaning in route.refusals.items()
+        },
+        "default": {"description": "A problem", "content": refused},
+    }
+    if route.public:
+        operation["security"] = []
+    return operation
+
+
+def _path_parameters(route: Route) -> list[JsonObject]:
+    """Return the parameters in braces; every one is an id."""
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "integer", "format": "int64", "minimum": 1},
+        }
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+
+
+def _query_parameters(route: Route) -> list[JsonObject]:
+    """Return the query parameters, each with its schema in place."""
+    if route.query is None:
+        return []
+    schema = route.query.model_json_schema(ref_template="#/components/schemas/{model}")
+    definitions = schema.pop("$defs", {})
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in schema.get("required", ()),
+            **({"description": text} if (text := found.pop("description", "")) else {}),
+            "schema": _in_place(found, definitions),
+        }
+        for name, found in schema["properties"].items()
+    ]
+
+
+def _in_place(schema: Any, definitions: JsonObject) -> Any:
+    """Return `schema` with each reference replaced by what it names."""
+    if isinstance(schema, list):
+        return [_in_place(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return definitions[schema["$ref"].rpartition("/")[2]]
+    return {name: _in_place(part, definitions) for name, part in schema.items()}
+
+
+def text(routes: Iterable[Route]) -> str:
+    """Return the document as it stands in docs/openapi.json."""
+    return json.dumps(document(routes), indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write the document of the API's routes."""
+    from dialer.api.routes import ROUTES  # noqa: PLC0415 - the table's handlers need not this module
+
+    path = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/openapi.json")
+    path.write_text(text(ROUTES), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""A client of the control API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import httpx
+import pydantic
+
+from dialer.api import models
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import AsyncIterator, Iterable, Mapping
+
+    from dialer.campaign.status import CallStatus, CampaignStatus
+
+Model = TypeVar("Model", bound=pydantic.BaseModel)
+READ_TIMEOUT = 60.0  # seconds; a large list is answered when it is in
+
+
+class ApiProblem(Exception):  # noqa: N818 - what the API's refusals are called (RFC 9457)
+    """The API refused, or could not be reached; the text is one line for a person.
+
+    `status` is the HTTP status, None where there was no answer; `problem` what the answer said.
+    """
+
+    def __init__(
+        self, line: str, status: int | None = None, problem: models.ProblemDetails | None = None
+    ) -> None:
+        super().__init__(line)
+        self.status = status
+        self.problem = problem
+
+
+class Client:
+    """Speaks to one API at `base_url`; every method raises ApiProblem, and nothing else."""
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8080",
+        token: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._base_url = base_url
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=base_url,
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+                timeout=httpx.Timeout(10.0, read=READ_TIMEOUT),
+                transport=transport,
+                trust_env=False,
+            )
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            raise ApiProblem(f"{base_url!r} or the token cannot be used: {error}") from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def create_campaign(self, settings: Mapping[str, Any]) -> models.Campaign:
+        """Create a draft with `settings`, as JSON has them."""
+        return await self._json(models.Campaign, "POST", "/v1/campaigns", json=settings)
+
+    async def campaigns(
+        self, *statuses: CampaignStatus, limit: int = 50, cursor: str | None = None
+    ) -> models.CampaignPage:
+        """Read a page of campaigns, newest first."""
+        return await self._json(
+            models.CampaignPage,
+            "GET",
+            "/v1/campaigns",
+            params=_parameters(statuses, limit, cursor),
+        )
+
+    async def campaign(self, campaign_id: int) -> models.CampaignWithCounts:
+        """Read a campaign with its calls counted by status."""
+        return await self._json(models.CampaignWithCounts, "GET", f"/v1/campaigns/{campaign_id}")
+
+    async def change_campaign(
+        self, campaign_id: int, changes: Mapping[str, Any]
+    ) -> models.Campaign:
+        """Change the settings named in `changes`."""
+        return await self._json(
+            models.Campaign, "PATCH", f"/v1/campaigns/{campaign_id}", json=changes
+        )
+
+    async def delete_campaign(self, campaign_id: int) -> None:
+        """Delete a campaign, finishing it first."""
+        await self._request("DELETE", f"/v1/campaigns/{campaign_id}")
+
+    async def start(self, campaign_id: int) -> models.Campaign:
+        """Start a draft."""
+        return await self._move(campaign_id, "start")
+
+    async def pause(self, campaign_id: int) -> models.Campaign:
+        """Pause a campaign."""
+        return await self._move(campaign_id, "pause")
+
+    async def resume(self, campaign_id: int) -> models.Campaign:
+        """Let a paused campaign go on."""
+        return await self._move(campaign_id, "resume")
+
+    async def finish(self, campaign_id: int, *, hang_up: bool = False) -> models.Campaign:
+        """Finish a campaign; `hang_up` ends the calls that are up too."""
+        return await self._move(campaign_id, "finish", json={"hang_up": hang_up})
+
+    async def _move(self, campaign_id: int, action: str, **body: Any) -> models.Campaign:
+        return await self._json(
+            models.Campaign, "POST", f"/v1/campaigns/{campaign_id}/{action}", **body
+        )
+
+    async def add_numbers(
+        self, campaign_id: int, numbers: Iterable[str | Mapping[str, Any]]
+    ) -> models.AddedNumbers:
+        """Add numbers: texts, or objects as the API's NewNumber."""
+        return await self._json(
+            models.AddedNumbers,
+            "POST",
+            f"/v1/campaigns/{campaign_id}/numbers",
+            json=list(numbers),
+        )
+
+    async def add_list(self, campaign_id: int, pieces: AsyncIterator[bytes]) -> models.AddedNumbers:
+        """Add a CSV list, streamed."""
+        return await self._json(
+            models.AddedNumbers,
+            "POST",
+            f"/v1/campaigns/{campaign_id}/numbers",
+            content=pieces,
+            headers={"Content-Type": "text/csv"},
+        )
+
+    async def calls(
+        self,
+        campaign_id: int,
+        *statuses: CallStatus,
+        number: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> models.CallPage:
+        """Read a page of a campaign's calls, the last added first."""
+        parameters = _parameters(statuses, limit, cursor, number)
+        return await self._json(
+            models.CallPage, "GET", f"/v1/campaigns/{campaign_id}/calls", params=parameters
+        )
+
+    async def dialogs(
+        self,
+        *statuses: CallStatus,
+        number: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> models.CallPage:
+        """Read a page of the calls of all campaigns, of deleted ones too."""
+        parameters = _parameters(statuses, limit, cursor, number)
+        return await self._json(models.CallPage, "GET", "/v1/dialogs", params=parameters)
+
+    async def call(self, call_id: int) -> models.CallWithAttempts:
+        """Read a call with its attempts."""
+        return await self._json(models.CallWithAttempts, "GET", f"/v1/calls/{call_id}")
+
+    async def report(self, campaign_id: int) -> AsyncIterator[bytes]:
+        """Yield the pieces of a campaign's report as CSV."""
+        try:
+            async with self._http.stream(
+                "GET", f"/v1/campaigns/{campaign_id}/report.csv"
+            ) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _problem(response)
+                async for piece in response.aiter_bytes():
+                    yield piece
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
+
+    async def _json(self, model: type[Model], method: str, path: str, **request: Any) -> Model:
+        response = await self._request(method, path, **request)
+        try:
+            return model.model_validate_json(response.content)
+        except pydantic.ValidationError:
+            raise ApiProblem(
+                f"{self._base_url} answered {response.status_code} with something else than"
+                " the dialer's API would; check the address",
+                response.status_code,
+            ) from None
+
+    async def _request(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            response = await self._http.request(method, path, **request)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
+        if not response.is_success:
+            raise _problem(response)
+        return response
+
+    def _unreachable(self, error: httpx.HTTPError) -> ApiProblem:
+        reason = str(error) or type(error).__name__
+        return ApiProblem(f"cannot reach the dialer's API at {self._base_url}: {reason}")
+
+
+def _problem(response: httpx.Response) -> ApiProblem:
+    """Return the error that a refusal is, whether or not it is in the API's own form."""
+    try:
+        problem = models.ProblemDetails.model_validate_json(response.content)
+    except pydantic.ValidationError:
+        line = f"the API answered {response.status_code} {response.reason_phrase}".rstrip()
+        return ApiProblem(line, response.status_code)
+    return ApiProblem(problem.detail, response.status_code, problem)
+
+
+def _parameters(
+    statuses: Iterable[str], limit: int, cursor: str | None, number: str | None = None
+) -> dict[str, Any]:
+    """Return query parameters without those that are not given."""
+    given = {"status": list(statuses), "limit": limit, "cursor": cursor, "number": number}
+    return {name: value for name, value in given.items() if value is not None}
