@@ -138,7 +138,7 @@ class _Level:
             self.connection = value
         elif kind == "o":
             self.origin = value
-        elif kind == "t" and all(word.isdigit() for word in value.split()):
+        elif kind == "t" and value.isascii() and all(map(str.isdigit, value.split())):
             self.timing = " ".join(value.split())
         elif kind == "a":
             name, _, rest = value.strip().partition(":")
