@@ -1,1 +1,1 @@
-"""SIP without I/O: messages, transactions, dialogs, digest, SDP and the endpoint that holds them."""
+"""SIP without I/O: messages, transactions, dialogs, digest, SDP and the endpoint."""

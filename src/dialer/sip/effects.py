@@ -194,7 +194,7 @@ class CancelReceived:
 class AckMissing:
     """No ACK within 64*T1 of our 2xx (RFC 3261 §13.3.1.4).
 
-    For an INVITE that began a call, BYE is sent and `CallEnded` follows.
+    BYE is sent and `CallEnded` follows.
     """
 
     call_id: str

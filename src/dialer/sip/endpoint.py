@@ -2,65 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
-from dialer.sip.identity import Credentials, DialogState, HostPort, LegState
+from dialer.sip.dialog import Dialog
+from dialer.sip.digest import Authenticator
+from dialer.sip.message import MessageError, Request, Response, check_text, parse
+from dialer.sip.sessions import Session, Sessions
+from dialer.sip.settings import EndpointSettings, InviteDraft, PreparedInvite
+from dialer.sip.transaction import State
+from dialer.sip.transaction_layer import TransactionLayer, server_key
+from dialer.sip.user_agent_client import UserAgentClient
+from dialer.sip.user_agent_server import UserAgentServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dialer.sip.effects import Effect
+    from dialer.sip.identity import Credentials, DialogState, HostPort, LegState
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class EndpointSettings:
-    """How an endpoint shows itself: the address in Via and Contact, its name, its timers.
-
-    `host` and `port` are what the peer can reach us at, IPv6 without brackets. `t1`, `t2`, `t4`
-    in seconds (RFC 3261 §17.1.1.1). With `accept_calls` an INVITE outside a dialog is told as
-    `InviteReceived`, without it gets 480.
-    """
-
-    host: str
-    port: int
-    user_agent: str = "dialer"
-    contact_user: str = "dialer"
-    t1: float = 0.5
-    t2: float = 4.0
-    t4: float = 5.0
-    accept_calls: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class InviteDraft:
-    """An INVITE to be: all but what the endpoint makes itself (tags, branch, Call-ID, CSeq).
-
-    `request_uri` is a URI; `to` and `from_` are header values without tag, such as
-    `"Ann" <sip:100@example.org>`; `dialer.sip.message.sip_uri` and `name_addr` build them safely.
-    `target` is where the datagram goes. `headers` are further headers, `body` is SDP.
-    `contact_user` replaces that of the settings.
-    """
-
-    request_uri: str
-    to: str
-    from_: str
-    target: HostPort
-    body: bytes = b""
-    content_type: str = "application/sdp"
-    contact_user: str | None = None
-    route: tuple[str, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
-    credentials: Credentials | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class PreparedInvite:
-    """An INVITE with its identifiers, not sent yet; `identity` is what a CANCEL would need."""
-
-    call_id: str
-    identity: LegState
-    draft: InviteDraft
+__all__ = ["Endpoint", "EndpointSettings", "InviteDraft", "PreparedInvite"]
 
 
 class Endpoint:
@@ -71,16 +31,34 @@ class Endpoint:
     asks for with control characters in it raises ValueError, before anything is changed.
     """
 
-    def __init__(self, settings: EndpointSettings, token: Callable[[], str]) -> None: ...
+    def __init__(self, settings: EndpointSettings, token: Callable[[], str]) -> None:
+        self._layer = TransactionLayer(settings)
+        self._token = token
+        self._sessions = Sessions(self._layer, token)
+        self._client = UserAgentClient(self._layer, self._sessions, token)
+        self._server = UserAgentServer(self._layer, self._sessions, self._client, token)
+        self._layer.deliver = self._server.receive
+
+    def _begin(self, now: float) -> list[Effect]:
+        """Begin a step; the list returned fills while it goes on."""
+        self._layer.now = now
+        self._layer.effects = []
+        return self._layer.effects
+
+    # The caller's side.
 
     def prepare_invite(self, draft: InviteDraft) -> PreparedInvite:
         """Make the identifiers of an INVITE; nothing is kept.
 
-        Raises ValueError where the draft holds CR, LF or NUL.
+        Raises ValueError where the draft holds a control character.
         """
+        return self._client.prepare(draft)
 
     def invite(self, prepared: PreparedInvite, now: float) -> list[Effect]:
         """Send a prepared INVITE."""
+        effects = self._begin(now)
+        self._client.invite(prepared)
+        return effects
 
     def cancel(self, call_id: str, now: float, reason: str | None = None) -> list[Effect]:
         """Send CANCEL, at once or when the first provisional response comes (RFC 3261 §9.1).
@@ -88,22 +66,49 @@ class Endpoint:
         Does nothing for a call that has its final response, or is unknown. `reason` is a Reason
         header value (RFC 3326).
         """
+        effects = self._begin(now)
+        self._client.cancel(call_id, reason)
+        return effects
 
     def bye(self, call_id: str, now: float, reason: str | None = None) -> list[Effect]:
         """End an answered call, our own or one that we answered; `CallEnded` follows."""
+        effects = self._begin(now)
+        check_text(reason or "")
+        session = self._sessions.by_call.get(call_id)
+        if session is not None:
+            self._sessions.bye(session, reason)
+        return effects
 
     def cancel_leg(
         self, leg: LegState, now: float, credentials: Credentials | None = None
     ) -> list[Effect]:
         """Cancel an INVITE that another process sent; its responses are looked after too."""
+        effects = self._begin(now)
+        self._client.cancel_leg(leg, credentials)
+        return effects
 
     def bye_dialog(
         self, dialog: DialogState, now: float, credentials: Credentials | None = None
     ) -> list[Effect]:
         """End a call that another process had set up; `CallEnded` follows."""
+        effects = self._begin(now)
+        own = self._sessions.by_call.get(dialog.call_id)
+        if own is not None:
+            self._sessions.bye(own)
+            return effects
+        authenticator = Authenticator(credentials, self._token) if credentials else None
+        session = Session(Dialog.of_state(dialog), authenticator)
+        self._sessions.bye(session)
+        self._sessions.add(session)
+        return effects
 
     def options(self, target: HostPort, request_uri: str, now: float) -> list[Effect]:
         """Ask whether `target` is alive; `OptionsAnswered` follows."""
+        effects = self._begin(now)
+        self._client.options(target, request_uri)
+        return effects
+
+    # The called side.
 
     def respond(
         self,
@@ -120,15 +125,57 @@ class Endpoint:
 
         Does nothing where the transaction has its final response, or is gone.
         """
+        effects = self._begin(now)
+        server = self._layer.servers.get(transaction)
+        if server is not None and server.machine.state in {State.TRYING, State.PROCEEDING}:
+            self._server.respond(server, code, phrase, headers, body, content_type)
+        return effects
+
+    # The driver's side.
 
     def receive(self, data: bytes, source: HostPort, now: float) -> list[Effect]:
         """Take in one datagram; never raises."""
+        effects = self._begin(now)
+        self._layer.source = source
+        try:
+            message = parse(data)
+        except MessageError as error:
+            if error.request is not None:
+                self._layer.reject(error.request, error.code)
+            return effects
+        if isinstance(message, Response):
+            if not self._layer.receive_response(message):
+                self._client.stray(message)
+        else:
+            self._request(message)
+        return effects
+
+    def _request(self, request: Request) -> None:
+        server = self._layer.servers.get(server_key(request))
+        if server is not None:
+            self._layer.feed_server(server, request)
+        else:
+            self._server.receive(request)
 
     def transport_failed(self, destination: HostPort, now: float) -> list[Effect]:
         """Take in that a datagram to `destination` could not be delivered (ICMP, no route)."""
+        effects = self._begin(now)
+        self._layer.fail_clients(destination)
+        return effects
 
     def timer_at(self) -> float | None:
         """Return when `handle_timer` is next wanted, None where nothing waits."""
+        return self._layer.schedule.next_at()
 
     def handle_timer(self, now: float) -> list[Effect]:
         """Do what is due at `now`."""
+        effects = self._begin(now)
+        self._layer.schedule.run_due(now)
+        return effects
+
+    @property
+    def idle(self) -> bool:
+        """Whether no transaction, call or timer is left."""
+        layer = self._layer
+        tables = (layer.clients, layer.servers, self._client.calls, self._server.calls)
+        return not any((*tables, self._sessions.by_key)) and self.timer_at() is None

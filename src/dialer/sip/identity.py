@@ -46,7 +46,8 @@ class DialogState:
     """What a request within a dialog needs (RFC 3261 §12.2.1.1), as text.
 
     `local` and `remote` are From and To values with their tags, `local_cseq` is the last CSeq
-    number that was used, `target_host` and `target_port` the next hop.
+    number that was used, `target_host` and `target_port` where requests go when the next hop's URI
+    holds a name instead of an address.
     """
 
     call_id: str

@@ -1,0 +1,84 @@
+"""What an endpoint is told: about itself, and about an INVITE to send."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from dialer.sip.fields import bracketed
+from dialer.sip.message import check_text
+from dialer.sip.transaction import Timings
+
+if TYPE_CHECKING:
+    from dialer.sip.identity import Credentials, HostPort, LegState
+
+# What we answer with a meaning of its own; anything else gets 405 or 501.
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY"
+ALLOWED = frozenset(ALLOW.split(", "))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """How an endpoint shows itself: the address in Via and Contact, its name, its timers.
+
+    `host` and `port` are what the peer can reach us at, IPv6 without brackets. `t1`, `t2`, `t4`
+    in seconds (RFC 3261 §17.1.1.1). With `accept_calls` an INVITE outside a dialog is told as
+    `InviteReceived`, without it gets 480.
+    """
+
+    host: str
+    port: int
+    user_agent: str = "dialer"
+    contact_user: str = "dialer"
+    t1: float = 0.5
+    t2: float = 4.0
+    t4: float = 5.0
+    accept_calls: bool = False
+
+    def __post_init__(self) -> None:
+        check_text(self.host, self.user_agent, self.contact_user)
+
+    @property
+    def timings(self) -> Timings:
+        """The timers of transactions over UDP."""
+        return Timings(self.t1, self.t2, self.t4)
+
+    def via(self, branch: str) -> str:
+        """Return our Via value; `rport` asks for answers to where we send from (RFC 3581)."""
+        return f"SIP/2.0/UDP {bracketed(self.host)}:{self.port};rport;branch={branch}"
+
+    def contact(self, user: str | None = None) -> str:
+        """Return our Contact value."""
+        return f"<sip:{user or self.contact_user}@{bracketed(self.host)}:{self.port}>"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class InviteDraft:
+    """An INVITE to be: all but what the endpoint makes itself (tags, branch, Call-ID, CSeq).
+
+    `request_uri` is a URI; `to` and `from_` are header values without tag, such as
+    `"Ann" <sip:100@example.org>`; `dialer.sip.message.sip_uri` and `name_addr` build them safely.
+    `target` is where the datagram goes. `headers` are further headers, `body` is SDP.
+    `contact_user` replaces that of the settings.
+    """
+
+    request_uri: str
+    to: str
+    from_: str
+    target: HostPort
+    body: bytes = b""
+    content_type: str = "application/sdp"
+    contact_user: str | None = None
+    route: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    credentials: Credentials | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PreparedInvite:
+    """An INVITE with its identifiers, not sent yet; `identity` is what a CANCEL would need."""
+
+    call_id: str
+    identity: LegState
+    draft: InviteDraft
+    data: bytes  # as it goes on the wire
