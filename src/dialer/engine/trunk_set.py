@@ -25,6 +25,21 @@ def burst_of(rate: float) -> float:
     return max(1.0, rate / 10)
 
 
+def trunk_of(settings: config.Config, one: config.Trunk) -> Trunk:
+    """Return a configured trunk in the user agent's words; raises ConfigError for its password."""
+    host, port = one.host_and_port
+    return Trunk(
+        name=one.name,
+        host=host,
+        port=port,
+        username=one.username,
+        password=settings.trunk_password(one),
+        from_domain=one.from_domain,
+        codecs=one.codecs,
+        md5_allowed=one.md5_allowed,
+    )
+
+
 @dataclasses.dataclass(slots=True)
 class TrunkState:
     """One trunk: how to call over it, its limits, its pace and its health."""
@@ -69,18 +84,8 @@ class TrunkSet(dict[str, TrunkState]):
         """Build the trunks of the configuration; raises ConfigError for a missing password."""
         trunks = cls()
         for one in settings.trunk:
-            host, port = one.host_and_port
             trunks[one.name] = TrunkState(
-                trunk=Trunk(
-                    name=one.name,
-                    host=host,
-                    port=port,
-                    username=one.username,
-                    password=settings.trunk_password(one),
-                    from_domain=one.from_domain,
-                    codecs=one.codecs,
-                    md5_allowed=one.md5_allowed,
-                ),
+                trunk=trunk_of(settings, one),
                 caller_id=one.caller_id,
                 max_calls=one.max_calls,
                 calls_per_second=one.calls_per_second,

@@ -1,0 +1,204 @@
+"""One process of the service: database, user agent, engine and API, put together from a file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import re
+import signal
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from dialer.api.app import create_app, listen
+from dialer.api.settings import ApiSettings
+from dialer.campaign.outcome_table import OutcomeTable
+from dialer.clock import SystemClock
+from dialer.config import ConfigError
+from dialer.engine.conversations import Conversations
+from dialer.engine.engine import Engine
+from dialer.engine.trunk_set import TrunkSet
+from dialer.metrics import Metrics
+from dialer.store import migrate
+from dialer.store.embedded import EmbeddedPostgres
+from dialer.store.pool import close_pool, open_pool
+from dialer.ua.agent import UserAgent, UserAgentSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiohttp import web
+
+    from dialer.clock import Clock
+    from dialer.config import Config
+    from dialer.sip.identity import HostPort
+    from dialer.store.pool import Pool
+    from dialer.ua.transport import Direction
+
+log = structlog.get_logger(__name__)
+
+_CSEQ = re.compile(rb"\r\nCSeq[ \t]*:[ \t]*\d+[ \t]+([A-Z]+)", re.IGNORECASE)
+
+
+@contextlib.asynccontextmanager
+async def database_of(settings: Config) -> AsyncIterator[str]:
+    """Give the address of the configured database, or of a private server that runs meanwhile."""
+    url = settings.database_url()
+    if url:
+        yield url
+        return
+    server = EmbeddedPostgres(settings.path(settings.database.data))
+    url = await server.start()
+    try:
+        yield url
+    finally:
+        await server.stop()
+
+
+def agent_settings(settings: Config, **more: Any) -> UserAgentSettings:
+    """Return the user agent's settings from the configuration."""
+    return UserAgentSettings(
+        bind_host=settings.sip.host,
+        bind_port=settings.sip.port,
+        external_address=settings.sip.external_address,
+        rtp_ports=settings.sip.rtp_ports,
+        **more,
+    )
+
+
+class Service:
+    """The parts of one process, started and stopped in order.
+
+    `engine` and `api` say which of the two this process runs. `t1` in seconds is SIP's
+    round-trip estimate (RFC 3261 §17.1.1.1).
+    """
+
+    def __init__(
+        self,
+        settings: Config,
+        *,
+        clock: Clock | None = None,
+        engine: bool = True,
+        api: bool = True,
+        t1: float = 0.5,
+    ) -> None:
+        if not engine and not api:
+            raise ConfigError("neither engine nor API: nothing to run")
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self.engine: Engine | None = None
+        self.api_url = ""
+        self._with_engine = engine
+        self._with_api = api
+        self._t1 = t1
+        self._parts = contextlib.AsyncExitStack()
+
+    async def start(self) -> None:
+        """Start everything; raises ConfigError, SettingsError or a store error, each one line."""
+        try:
+            url = await self._parts.enter_async_context(database_of(self.settings))
+            await migrate.upgrade(url)
+            pool = await open_pool(url, size=self.settings.database.pool_size)
+            self._parts.push_async_callback(close_pool, pool)
+            if self._with_engine:
+                await self._start_engine(pool)
+            if self._with_api:
+                await self._start_api(pool)
+        except BaseException:
+            await self._parts.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """Hang up what is left, record it, and stop everything."""
+        if self.engine is not None:
+            await self.engine.stop()
+        await self._parts.aclose()
+
+    async def _start_engine(self, pool: Pool) -> None:
+        trunks = TrunkSet.from_config(self.settings, self.clock.monotonic())
+        if not trunks:
+            raise ConfigError(
+                "no [[trunk]] is configured, so no call can be placed; see config/dialer.toml"
+            )
+        agent = UserAgent(
+            agent_settings(self.settings, t1=self._t1, on_message=self._count), self.clock
+        )
+        try:
+            await agent.start()
+        except OSError as error:
+            raise ConfigError(f"sip: cannot listen on {self.settings.sip.host}: {error}") from None
+        self._parts.push_async_callback(agent.close)
+        self.engine = Engine(
+            pool=pool,
+            clock=self.clock,
+            agent=agent,
+            trunks=trunks,
+            table=OutcomeTable.default(),
+            metrics=self.metrics,
+            converse=Conversations(self.settings.path(self.settings.prompts), self.clock),
+            node=self.settings.engine.node_name(),
+            lease_seconds=self.settings.engine.lease_seconds,
+            batch=self.settings.engine.batch,
+        )
+        await self.engine.start()
+
+    async def _start_api(self, pool: Pool) -> None:
+        app = create_app(
+            pool,
+            ApiSettings(
+                bind_host=self.settings.api.host,
+                port=self.settings.api.port,
+                token=self.settings.api_token(),
+                allowed_hosts=self.settings.api.allowed_hosts,
+                internal_numbers=self.settings.numbers.internal_pattern(),
+                known_trunks=frozenset(trunk.name for trunk in self.settings.trunk),
+                max_upload_bytes=self.settings.api.max_upload_mib * 1024 * 1024,
+                engine_ready=self._engine_ready,
+            ),
+            self.clock,
+            self.metrics,
+        )
+        runner = await listen(app)
+        self._parts.push_async_callback(runner.cleanup)
+        self.api_url = _url(runner, self.settings.api.host)
+        log.info("API listens", url=self.api_url)
+
+    def _engine_ready(self) -> str | None:
+        return None if self.engine is None else self.engine.not_ready()
+
+    def _count(self, direction: Direction, _peer: HostPort, data: bytes) -> None:
+        if data.startswith(b"SIP/2.0 "):
+            cseq = _CSEQ.search(data)
+            method, code = cseq[1].decode() if cseq else "other", data[8:11]
+            self.metrics.sip_message(direction, method, int(code) if code.isdigit() else None)
+        else:
+            method = data[:16].partition(b" ")[0].decode("ascii", "replace")
+            self.metrics.sip_message(direction, method, None)
+
+
+def _url(runner: web.AppRunner, host: str) -> str:
+    port = runner.addresses[0][1]
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - how to reach it
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+async def serve_until_signal(service: Service) -> int:
+    """Run until SIGTERM or SIGINT, then drain; a second signal hangs up at once."""
+    signals: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, functools.partial(signals.put_nowait, number.name))
+    await service.start()
+    name = await signals.get()
+    if service.engine is not None:
+        seconds = service.settings.engine.drain_seconds
+        log.info("stopping", signal=name)
+        drain = asyncio.create_task(service.engine.drain(seconds), name="drain")
+        again = asyncio.create_task(signals.get(), name="second-signal")
+        await asyncio.wait({drain, again}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (drain, again):
+            task.cancel()
+    await service.stop()
+    return 0
