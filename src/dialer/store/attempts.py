@@ -1,12 +1,23 @@
-"""What the engine writes of attempts, fenced by node and epoch: one batch, one statement each."""
+"""What the engine writes of attempts, fenced by node and epoch: one batch, one statement each.
+
+A batch goes as one JSON array. Statements that decide by a campaign's status take its row FOR KEY
+SHARE first: they pass one another and the claims, but not a pause or a finish, which takes the row
+FOR UPDATE; whoever comes second sees what the first has committed.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
+
+from dialer.campaign.status import CampaignStatus, Phase
+from dialer.store import rows
+from dialer.store.pool import session, transaction
+from dialer.store.records import OrphanedCall
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
     from dialer.store.pool import Database
@@ -14,63 +25,389 @@ if TYPE_CHECKING:
         AttemptResult,
         LegProgress,
         NewLeg,
-        OrphanedCall,
         UndialedResult,
     )
 
+DIAL = """
+WITH input AS MATERIALIZED (
+    SELECT i.*, k.campaign_id, k.status AS was
+    FROM jsonb_to_recordset($3) AS i (
+        call_id bigint, attempt_id uuid, trunk text, number text, caller_id text, identity jsonb)
+    JOIN calls AS k ON k.id = i.call_id
+), campaign AS (
+    SELECT id FROM campaigns
+    WHERE id IN (SELECT campaign_id FROM input) AND status = 'in_progress' AND EXISTS (
+        SELECT FROM nodes
+        WHERE name = $1 AND epoch = $2
+            AND lease_until > coalesce($4::timestamptz, clock_timestamp()))
+    ORDER BY id
+    FOR KEY SHARE
+), moved AS (
+    UPDATE calls AS k
+    SET status = 'in_progress', phase = 'dialing', attempt_id = i.attempt_id, trunk = i.trunk,
+        attempts = k.attempts + 1, due = NULL, updated_at = clock_timestamp()
+    FROM input AS i JOIN campaign AS c ON c.id = i.campaign_id
+    WHERE k.id = i.call_id AND k.node = $1 AND k.epoch = $2 AND k.phase = 'claimed'
+    RETURNING k.id AS call_id, k.account_id, k.campaign_id, k.attempt_id, k.attempts, i.was,
+        i.trunk, i.number, i.caller_id, i.identity
+), attempt AS (
+    INSERT INTO attempts (id, call_id, campaign_id, ordinal, node, epoch, was)
+    SELECT attempt_id, call_id, campaign_id, attempts, $1, $2, was FROM moved
+), leg AS (
+    INSERT INTO legs (attempt_id, ordinal, trunk, number, caller_id, identity)
+    SELECT attempt_id, 0, trunk, number, caller_id, identity FROM moved
+), told AS (
+    INSERT INTO events (account_id, campaign_id, call_id, attempt_id, kind, data)
+    SELECT account_id, campaign_id, call_id, attempt_id, 'call.in_progress',
+        jsonb_build_object('from', was, 'to', 'in_progress', 'trunk', trunk)
+    FROM moved
+)
+SELECT attempt_id FROM moved
+"""
 
-async def dial(db: Database, node: str, epoch: int, legs: Sequence[NewLeg]) -> set[UUID]:
+RECORD_UNDIALED = """
+WITH input AS MATERIALIZED (
+    SELECT i.*, k.campaign_id, k.status AS was
+    FROM jsonb_to_recordset($3) AS i (
+        call_id bigint, attempt_id uuid, flags text[], outcome text, rule text, status text,
+        final_status text, counted boolean, next_attempt_at timestamptz,
+        technical_in_a_row integer, declined integer)
+    JOIN calls AS k ON k.id = i.call_id
+), campaign AS (
+    SELECT id FROM campaigns
+    WHERE id IN (SELECT campaign_id FROM input)
+    ORDER BY id
+    FOR KEY SHARE
+), moved AS (
+    UPDATE calls AS k
+    SET status = i.status, due = i.next_attempt_at, phase = NULL, node = NULL, epoch = NULL,
+        trunk = NULL, attempt_id = i.attempt_id, attempts = k.attempts + 1,
+        attempts_counted = k.attempts_counted + i.counted::int,
+        technical_in_a_row = i.technical_in_a_row, declined = i.declined,
+        last_outcome = i.outcome, last_rule = i.rule, last_final_status = i.final_status,
+        updated_at = clock_timestamp()
+    FROM input AS i JOIN campaign AS c ON c.id = i.campaign_id
+    WHERE k.id = i.call_id AND k.node = $1 AND k.epoch = $2 AND k.phase = 'claimed'
+    RETURNING k.id AS call_id, k.account_id, k.campaign_id, k.attempts, i.attempt_id, i.was,
+        i.outcome, i.rule, i.status, i.counted, i.flags
+), attempt AS (
+    INSERT INTO attempts (id, call_id, campaign_id, ordinal, node, epoch, was, outcome, rule,
+        status, counted, flags, ended_at)
+    SELECT attempt_id, call_id, campaign_id, attempts, $1, $2, was, outcome, rule,
+        status, counted, flags, clock_timestamp()
+    FROM moved
+), told AS (
+    INSERT INTO events (account_id, campaign_id, call_id, attempt_id, kind, data)
+    SELECT account_id, campaign_id, call_id, attempt_id, 'call.' || status,
+        jsonb_build_object('from', was, 'to', status, 'outcome', outcome, 'rule', rule)
+    FROM moved
+)
+SELECT attempt_id FROM moved
+UNION
+SELECT a.id FROM attempts AS a JOIN input AS i ON i.attempt_id = a.id
+WHERE a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
+"""
+
+RECORD_PROGRESS = """
+WITH input AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset($3) AS i (
+        call_id bigint, attempt_id uuid, leg_ordinal integer, phase text, identity jsonb,
+        dialog jsonb, sent_at timestamptz, first_provisional_at timestamptz,
+        ringing_at timestamptz, answered_at timestamptz)
+), moved AS (
+    UPDATE calls AS k
+    SET phase = CASE
+            WHEN i.phase = 'talking' OR k.phase = 'dialing' THEN coalesce(i.phase, k.phase)
+            ELSE k.phase
+        END,
+        updated_at = clock_timestamp()
+    FROM input AS i
+    WHERE k.id = i.call_id AND k.attempt_id = i.attempt_id AND k.node = $1 AND k.epoch = $2
+        AND k.phase IN ('dialing', 'ringing', 'talking')
+    RETURNING k.attempt_id
+), leg AS (
+    UPDATE legs AS l
+    SET identity = coalesce(nullif(i.identity, 'null'), l.identity),
+        dialog = coalesce(nullif(i.dialog, 'null'), l.dialog),
+        rang = l.rang OR i.ringing_at IS NOT NULL,
+        answered = l.answered OR i.answered_at IS NOT NULL,
+        sent_at = coalesce(i.sent_at, l.sent_at),
+        first_provisional_at = coalesce(i.first_provisional_at, l.first_provisional_at),
+        ringing_at = coalesce(i.ringing_at, l.ringing_at),
+        answered_at = coalesce(i.answered_at, l.answered_at)
+    FROM input AS i JOIN moved AS m ON m.attempt_id = i.attempt_id
+    WHERE l.attempt_id = i.attempt_id AND l.ordinal = i.leg_ordinal
+)
+SELECT attempt_id FROM moved
+"""
+
+RECORD_RESULTS = """
+WITH input AS MATERIALIZED (
+    SELECT i.*, k.campaign_id
+    FROM jsonb_to_recordset($3) AS i (
+        call_id bigint, attempt_id uuid, leg_ordinal integer, flags text[], outcome text,
+        rule text, status text, final_status text, counted boolean, next_attempt_at timestamptz,
+        technical_in_a_row integer, declined integer, evidence jsonb)
+    JOIN calls AS k ON k.id = i.call_id
+), campaign AS (
+    SELECT id, status FROM campaigns
+    WHERE id IN (SELECT campaign_id FROM input)
+    ORDER BY id
+    FOR KEY SHARE
+), verdict AS (
+    SELECT i.*, CASE WHEN over THEN i.final_status ELSE i.status END AS becomes,
+        CASE WHEN over THEN NULL ELSE i.next_attempt_at END AS due
+    FROM input AS i JOIN campaign AS c ON c.id = i.campaign_id,
+        LATERAL (SELECT c.status = 'finished'
+            AND i.status IN ('planned', 'retry_scheduled') AS over) AS o
+), moved AS (
+    UPDATE calls AS k
+    SET status = v.becomes, due = v.due, phase = NULL, node = NULL, epoch = NULL, trunk = NULL,
+        attempts_counted = k.attempts_counted + v.counted::int,
+        technical_in_a_row = v.technical_in_a_row, declined = v.declined,
+        last_outcome = v.outcome, last_rule = v.rule, last_final_status = v.final_status,
+        updated_at = clock_timestamp()
+    FROM verdict AS v
+    WHERE k.id = v.call_id AND k.attempt_id = v.attempt_id AND k.node = $1 AND k.epoch = $2
+        AND k.phase IN ('dialing', 'ringing', 'talking')
+    RETURNING k.id AS call_id, k.account_id, k.campaign_id, k.attempt_id, v.becomes
+), attempt AS (
+    UPDATE attempts AS a
+    SET node = $1, epoch = $2, outcome = v.outcome, rule = v.rule, status = v.becomes,
+        counted = v.counted, flags = v.flags, ended_at = clock_timestamp()
+    FROM verdict AS v JOIN moved AS m ON m.attempt_id = v.attempt_id
+    WHERE a.id = v.attempt_id
+), leg AS (
+    UPDATE legs AS l
+    SET code = e.code, phrase = e.phrase, reasons = e.reasons, q850 = e.q850,
+        retry_after = e.retry_after, local_cause = e.local_cause, rang = e.rang,
+        answered = e.answered, hung_up_by = e.hung_up_by, provisionals = e.provisionals,
+        sent_at = coalesce(e.sent_at, l.sent_at),
+        first_provisional_at = coalesce(e.first_provisional_at, l.first_provisional_at),
+        ringing_at = coalesce(e.ringing_at, l.ringing_at),
+        answered_at = coalesce(e.answered_at, l.answered_at),
+        ended_at = coalesce(e.ended_at, clock_timestamp()), talk_seconds = e.talk_seconds,
+        rtp_packets_sent = e.rtp_packets_sent, rtp_packets_received = e.rtp_packets_received
+    FROM verdict AS v JOIN moved AS m ON m.attempt_id = v.attempt_id,
+        LATERAL jsonb_to_record(v.evidence) AS e (
+            code integer, phrase text, reasons text[], q850 integer, retry_after integer,
+            local_cause text, rang boolean, answered boolean, hung_up_by text,
+            provisionals jsonb, sent_at timestamptz, first_provisional_at timestamptz,
+            ringing_at timestamptz, answered_at timestamptz, ended_at timestamptz,
+            talk_seconds double precision, rtp_packets_sent bigint, rtp_packets_received bigint)
+    WHERE l.attempt_id = v.attempt_id AND l.ordinal = v.leg_ordinal
+), told AS (
+    INSERT INTO events (account_id, campaign_id, call_id, attempt_id, kind, data)
+    SELECT m.account_id, m.campaign_id, m.call_id, m.attempt_id, 'call.' || m.becomes,
+        jsonb_build_object('from', 'in_progress', 'to', m.becomes,
+            'outcome', v.outcome, 'rule', v.rule)
+    FROM moved AS m JOIN verdict AS v ON v.attempt_id = m.attempt_id
+)
+SELECT attempt_id FROM moved
+UNION
+SELECT a.id FROM attempts AS a JOIN input AS i ON i.attempt_id = a.id
+WHERE a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
+"""
+
+# Nothing was sent for these: they go straight back into the ready set.
+FREE_ORPHANS = """
+WITH orphan AS (
+    SELECT k.id FROM calls AS k
+    WHERE k.node IS NOT NULL AND k.phase = 'claimed' AND NOT EXISTS (
+        SELECT FROM nodes AS n
+        WHERE n.name = k.node AND n.epoch = k.epoch
+            AND n.lease_until > coalesce($1::timestamptz, clock_timestamp()))
+    FOR NO KEY UPDATE SKIP LOCKED
+), freed AS (
+    UPDATE calls AS k
+    SET phase = NULL, node = NULL, epoch = NULL, trunk = NULL,
+        due = coalesce($1::timestamptz, clock_timestamp()), updated_at = clock_timestamp()
+    FROM orphan WHERE k.id = orphan.id
+    RETURNING k.id, k.campaign_id, k.priority, k.position
+)
+INSERT INTO ready (call_id, campaign_id, priority, position)
+SELECT id, campaign_id, priority, position FROM freed
+ON CONFLICT DO NOTHING
+"""
+
+TAKE_ORPHANS = """
+WITH orphan AS (
+    SELECT k.id FROM calls AS k
+    WHERE k.node IS NOT NULL AND k.phase <> 'claimed' AND NOT EXISTS (
+        SELECT FROM nodes AS n
+        WHERE n.name = k.node AND n.epoch = k.epoch
+            AND n.lease_until > coalesce($4::timestamptz, clock_timestamp()))
+    ORDER BY k.id
+    LIMIT $3
+    FOR NO KEY UPDATE SKIP LOCKED
+), taken AS (
+    UPDATE calls AS k SET node = $1, epoch = $2, updated_at = clock_timestamp()
+    FROM orphan WHERE k.id = orphan.id
+    RETURNING k.*
+), attempt AS (
+    UPDATE attempts AS a SET node = $1, epoch = $2
+    FROM taken AS k WHERE a.id = k.attempt_id
+    RETURNING a.id, a.was
+)
+SELECT k.id AS id_of_call, k.account_id, k.campaign_id, k.attempt_id, k.phase,
+    k.attempts, k.attempts_counted, k.technical_in_a_row, k.declined, a.was,
+    c.status AS campaign_status, c.retry_by_outcome, c.redial_interrupted,
+    coalesce(k.max_attempts, c.max_attempts) AS max_attempts,
+    coalesce(k.retry_interval_seconds, c.retry_interval_seconds) AS retry_interval_seconds,
+    l.*
+FROM taken AS k
+JOIN attempt AS a ON a.id = k.attempt_id
+JOIN campaigns AS c ON c.id = k.campaign_id
+CROSS JOIN LATERAL (
+    SELECT * FROM legs WHERE legs.attempt_id = k.attempt_id ORDER BY ordinal DESC LIMIT 1
+) AS l
+ORDER BY k.id
+"""
+
+OWN_LEASE = """
+SELECT EXISTS (
+    SELECT FROM nodes
+    WHERE name = $1 AND epoch = $2 AND lease_until > coalesce($3::timestamptz, clock_timestamp()))
+"""
+
+TO_HANG_UP = """
+SELECT k.attempt_id
+FROM calls AS k JOIN campaigns AS c ON c.id = k.campaign_id
+WHERE k.node = $1 AND k.epoch = $2 AND k.phase <> 'claimed' AND c.hang_up
+"""
+
+LIVE_COUNT = "SELECT count(*) FROM calls WHERE node IS NOT NULL AND ($1::text IS NULL OR node = $1)"
+
+
+async def dial(
+    db: Database, node: str, epoch: int, legs: Sequence[NewLeg], now: dt.datetime | None = None
+) -> set[UUID]:
     """Commit attempts and their first legs; return those whose INVITE may leave.
 
     Left out, and not to be sent: calls no longer claimed by this node, calls of a campaign that
     is not in progress, and everything once the node's lease has run out.
     """
-    raise NotImplementedError
+    async with session(db) as connection:
+        return _ids(await connection.fetch(DIAL, node, epoch, rows.parameter(legs), now))
 
 
 async def record_undialed(
-    db: Database, node: str, epoch: int, rows: Sequence[UndialedResult]
+    db: Database, node: str, epoch: int, results: Sequence[UndialedResult]
 ) -> set[UUID]:
     """End claimed calls without an INVITE; return the attempts recorded, now or before by us."""
-    raise NotImplementedError
+    batch = [
+        rows.plain(result.verdict)
+        | {
+            "call_id": result.call_id,
+            "attempt_id": str(result.attempt_id),
+            "flags": rows.plain(result.flags),
+        }
+        for result in results
+    ]
+    async with session(db) as connection:
+        return _ids(await connection.fetch(RECORD_UNDIALED, node, epoch, batch))
 
 
 async def record_progress(
-    db: Database, node: str, epoch: int, rows: Sequence[LegProgress]
+    db: Database, node: str, epoch: int, news: Sequence[LegProgress]
 ) -> set[UUID]:
     """Record news of legs under way; return the attempts that are still ours.
 
     Several rows of one attempt may stand in a batch, oldest first. A phase never goes back.
     """
-    raise NotImplementedError
+    async with session(db) as connection:
+        batch = rows.parameter(_folded(news))
+        return _ids(await connection.fetch(RECORD_PROGRESS, node, epoch, batch))
 
 
 async def record_results(
-    db: Database, node: str, epoch: int, rows: Sequence[AttemptResult]
+    db: Database, node: str, epoch: int, results: Sequence[AttemptResult]
 ) -> set[UUID]:
     """End attempts; return those recorded, now or before by us. Those left out are no longer ours.
 
     In a finished campaign a call that would be tried again takes its verdict's final status.
     """
-    raise NotImplementedError
+    batch = [
+        rows.plain(result.verdict)
+        | {
+            "call_id": result.call_id,
+            "attempt_id": str(result.attempt_id),
+            "leg_ordinal": result.leg_ordinal,
+            "flags": rows.plain(result.flags),
+            "evidence": rows.plain(result.evidence),
+        }
+        for result in results
+    ]
+    async with session(db) as connection:
+        return _ids(await connection.fetch(RECORD_RESULTS, node, epoch, batch))
 
 
 async def take_over_orphans(
     db: Database, node: str, epoch: int, limit: int = 100, now: dt.datetime | None = None
 ) -> list[OrphanedCall]:
-    """Rescue calls whose node has no live lease.
+    """Rescue calls whose node has no live lease; nothing unless the caller's own lease runs.
 
     Those merely claimed go back to the queue, due now. Up to `limit` of those under way become
     the caller's and are returned, to be hung up and recorded.
     """
-    raise NotImplementedError
+    async with transaction(db) as connection:
+        if not await connection.fetchval(OWN_LEASE, node, epoch, now):
+            return []
+        await connection.execute(FREE_ORPHANS, now)
+        taken = await connection.fetch(TAKE_ORPHANS, node, epoch, limit, now)
+    return [_orphan(row) for row in taken]
 
 
 async def to_hang_up(db: Database, node: str, epoch: int) -> set[UUID]:
     """List attempts of this node that a person asked to hang up at Finish."""
-    raise NotImplementedError
+    async with session(db) as connection:
+        return _ids(await connection.fetch(TO_HANG_UP, node, epoch))
 
 
 async def live_count(db: Database, node: str | None = None) -> int:
-    """How many calls are claimed or under way, on one node or on all."""
-    raise NotImplementedError
+    """Count the calls claimed or under way, on one node or on all."""
+    async with session(db) as connection:
+        return int(await connection.fetchval(LIVE_COUNT, node))
+
+
+def _ids(found: Iterable[rows.Row]) -> set[UUID]:
+    return {row[0] for row in found}
+
+
+def _folded(news: Iterable[LegProgress]) -> list[LegProgress]:
+    """Make one row of all that a batch says of an attempt: an UPDATE takes one row at most."""
+    latest: dict[UUID, LegProgress] = {}
+    for row in news:
+        before = latest.get(row.attempt_id)
+        if before is not None and before.leg_ordinal == row.leg_ordinal:
+            given = {
+                field.name: value
+                for field in dataclasses.fields(row)
+                if (value := getattr(row, field.name)) is not None
+            }
+            if before.phase is not None and row.phase is not None:
+                given["phase"] = max(before.phase, row.phase, key=list(Phase).index)
+            latest[row.attempt_id] = dataclasses.replace(before, **given)
+        else:
+            latest[row.attempt_id] = row
+    return list(latest.values())
+
+
+def _orphan(row: rows.Row) -> OrphanedCall:
+    return OrphanedCall(
+        id=row["id_of_call"],
+        account_id=row["account_id"],
+        campaign_id=row["campaign_id"],
+        attempt_id=row["attempt_id"],
+        leg_ordinal=row["ordinal"],
+        number=row["number"],
+        trunk=row["trunk"],
+        phase=Phase(row["phase"]),
+        identity=rows.identity(row["identity"]),
+        dialog=rows.dialog(row["dialog"]),
+        answered=row["answered"],
+        evidence=rows.evidence(row),
+        finished=row["campaign_status"] == CampaignStatus.FINISHED,
+        retry=rows.retry(row),
+        history=rows.history(row),
+    )

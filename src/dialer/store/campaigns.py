@@ -2,26 +2,126 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from dialer.campaign.moves import CampaignAction, move_campaign
+from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason
+from dialer.store import rows
+from dialer.store.errors import CampaignClosed, NotFound, Refused, VersionConflict
+from dialer.store.pool import session, transaction
+from dialer.store.records import PauseNote
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Mapping
 
-    from dialer.campaign.moves import CampaignAction
-    from dialer.campaign.status import CallStatus, CampaignStatus
-    from dialer.store.pool import Database
-    from dialer.store.records import Campaign, CampaignSettings, PauseNote
+    from dialer.store.pool import Connection, Database
+    from dialer.store.records import Campaign, CampaignSettings
+
+# The columns that a person sets stand in the order of CampaignSettings.
+CREATE = """
+WITH created AS (
+    INSERT INTO campaigns (account_id, name, trunks, caller_ids, start_at, max_simultaneous_calls,
+        calls_per_second, max_attempts, retry_interval_seconds, retry_by_outcome,
+        ring_timeout_seconds, max_talk_seconds, on_answer, webhook_url, redial_interrupted)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    RETURNING *
+), told AS (
+    INSERT INTO events (account_id, campaign_id, kind, data)
+    SELECT account_id, id, 'campaign.draft', jsonb_build_object('from', NULL, 'to', 'draft')
+    FROM created
+)
+SELECT * FROM created
+"""
+
+GET = "SELECT * FROM campaigns WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL"
+
+# A pause must come after every dialing that it cannot stop: dialing holds the row FOR KEY SHARE.
+LOCK = GET + " FOR UPDATE"
+
+LIST = """
+SELECT * FROM campaigns
+WHERE account_id = $1 AND deleted_at IS NULL AND id < coalesce($2, 9223372036854775807)
+    AND (cardinality($3::text[]) = 0 OR status = ANY($3))
+ORDER BY id DESC
+LIMIT $4
+"""
+
+CHANGE = """
+UPDATE campaigns
+SET name = $2, trunks = $3, caller_ids = $4, start_at = $5, max_simultaneous_calls = $6,
+    calls_per_second = $7, max_attempts = $8, retry_interval_seconds = $9, retry_by_outcome = $10,
+    ring_timeout_seconds = $11, max_talk_seconds = $12, on_answer = $13, webhook_url = $14,
+    redial_interrupted = $15, version = version + 1
+WHERE id = $1
+RETURNING *
+"""
+
+MOVE = """
+WITH moved AS (
+    UPDATE campaigns
+    SET status = $2, pause_reason = $3, pause_detail = $4, paused_from = $5, started_at = $6,
+        finished_at = $7, deleted_at = $8, hang_up = $9, version = version + 1,
+        ending = ending OR ($2 = 'finished' AND status <> 'finished')
+    WHERE id = $1
+    RETURNING *
+), told AS (
+    INSERT INTO events (account_id, campaign_id, kind, data)
+    SELECT account_id, id, 'campaign.' || $10::text, $11 FROM moved
+)
+SELECT * FROM moved
+"""
+
+# A batch at a time, so that a million waiting calls hold up nothing. A claimed call is taken from
+# its node: its dialing will find it gone.
+END_WAITING = """
+WITH waiting AS (
+    SELECT id, status AS was FROM calls
+    WHERE campaign_id = $1 AND status IN ('planned', 'retry_scheduled')
+    ORDER BY id
+    LIMIT $2
+    FOR NO KEY UPDATE
+), ended AS (
+    UPDATE calls AS k
+    SET status = CASE WHEN w.was = 'planned' THEN 'not_dialed' ELSE k.last_final_status END,
+        due = NULL, phase = NULL, node = NULL, epoch = NULL, trunk = NULL,
+        updated_at = clock_timestamp()
+    FROM waiting AS w
+    WHERE k.id = w.id
+    RETURNING k.id, k.account_id, k.campaign_id, k.attempt_id, w.was, k.status, k.last_outcome,
+        k.last_rule
+), gone AS (
+    DELETE FROM ready USING ended WHERE ready.call_id = ended.id
+), told AS (
+    INSERT INTO events (account_id, campaign_id, call_id, attempt_id, kind, data)
+    SELECT account_id, campaign_id, id, attempt_id, 'call.' || status,
+        jsonb_strip_nulls(jsonb_build_object('from', was, 'to', status, 'outcome', last_outcome,
+            'rule', last_rule, 'action', 'finish'))
+    FROM ended
+)
+SELECT count(*) FROM ended
+"""
+END_BATCH = 5000
+
+COUNTS = """
+SELECT campaign_id, status, count(*) AS count
+FROM calls
+WHERE campaign_id = ANY($1::bigint[])
+GROUP BY campaign_id, status
+"""
 
 
 async def create(db: Database, account_id: int, settings: CampaignSettings) -> Campaign:
     """Create a draft."""
-    raise NotImplementedError
+    async with session(db) as connection:
+        return rows.campaign(await connection.fetchrow(CREATE, account_id, *_columns(settings)))
 
 
 async def get(db: Database, account_id: int, campaign_id: int) -> Campaign:
     """Read a campaign. Raises `NotFound`, also for a deleted one."""
-    raise NotImplementedError
+    async with session(db) as connection:
+        return _found(await connection.fetchrow(GET, campaign_id, account_id), campaign_id)
 
 
 async def list_page(
@@ -33,7 +133,9 @@ async def list_page(
     limit: int = 50,
 ) -> list[Campaign]:
     """List campaigns, newest first, those with an id below `before`; no statuses means all."""
-    raise NotImplementedError
+    async with session(db) as connection:
+        found = await connection.fetch(LIST, account_id, before, list(statuses), limit)
+    return [rows.campaign(row) for row in found]
 
 
 async def change(
@@ -47,9 +149,19 @@ async def change(
     """Replace the settings.
 
     Raises `NotFound`, `VersionConflict` where `version` is given and no longer the campaign's,
-    and `CampaignClosed` for a finished campaign.
+    `CampaignClosed` for a finished campaign, and `Refused` where a planned campaign would lose its
+    start time.
     """
-    raise NotImplementedError
+    async with transaction(db) as connection:
+        before = await _locked(connection, account_id, campaign_id, version)
+        if before.status is CampaignStatus.FINISHED:
+            raise CampaignClosed(f"campaign {campaign_id} is finished; its settings are fixed")
+        if before.status is CampaignStatus.PLANNED and settings.start_at is None:
+            raise Refused(
+                f"campaign {campaign_id} is planned and needs its start time; "
+                "to start it now, set a start time that has passed"
+            )
+        return rows.campaign(await connection.fetchrow(CHANGE, campaign_id, *_columns(settings)))
 
 
 async def act(
@@ -70,11 +182,137 @@ async def act(
     to end those that are up. Delete finishes first.
     Raises `NotFound`, `VersionConflict`, and `MoveRefused` of `campaign.moves`.
     """
-    raise NotImplementedError
+    async with transaction(db) as connection:
+        campaign = await _locked(connection, account_id, campaign_id, version)
+        now = now or await connection.fetchval("SELECT clock_timestamp()")
+        start_at = campaign.settings.start_at
+        status = move_campaign(
+            campaign.status,
+            action,
+            start_in_future=start_at is not None and start_at > now,
+            paused_from=campaign.paused_from,
+        )
+        more = False
+        if status is not campaign.status:
+            note = pause or PauseNote(PauseReason.MANUAL)
+            moved = _moved(campaign, status, note, hang_up=hang_up, now=now)
+            campaign = await _write(connection, campaign, moved, action)
+            if status is CampaignStatus.FINISHED:
+                more = await _end_batch(connection, campaign_id)
+        if action is CampaignAction.DELETE:
+            gone = dataclasses.replace(campaign, deleted_at=now)
+            campaign = await _write(connection, campaign, gone, action)
+    while more:
+        more = await end_batch(db, campaign_id)
+    return campaign
+
+
+async def end_batch(db: Database, campaign_id: int) -> bool:
+    """End some more waiting calls of a finished campaign; return whether there may be others.
+
+    `act` does it to the end; should it die on the way, the campaign stays marked as `ending`.
+    """
+    async with transaction(db) as connection:
+        # One at a time per campaign, in the way of neither dialing nor results.
+        lock = "SELECT FROM campaigns WHERE id = $1 AND ending FOR NO KEY UPDATE"
+        if await connection.fetchrow(lock, campaign_id) is None:
+            return False
+        return await _end_batch(connection, campaign_id)
 
 
 async def counts(
     db: Database, campaign_ids: Collection[int]
 ) -> Mapping[int, Mapping[CallStatus, int]]:
     """Count the calls of campaigns by status; every status is there, with 0 where none."""
-    raise NotImplementedError
+    found = {number: dict.fromkeys(CallStatus, 0) for number in campaign_ids}
+    async with session(db) as connection:
+        for row in await connection.fetch(COUNTS, list(campaign_ids)):
+            found[row["campaign_id"]][CallStatus(row["status"])] = row["count"]
+    return found
+
+
+async def _locked(
+    connection: Connection, account_id: int, campaign_id: int, version: int | None
+) -> Campaign:
+    campaign = _found(await connection.fetchrow(LOCK, campaign_id, account_id), campaign_id)
+    if version is not None and version != campaign.version:
+        raise VersionConflict(
+            f"campaign {campaign_id} has changed since it was read: it has version "
+            f"{campaign.version}, the request is for version {version}"
+        )
+    return campaign
+
+
+def _found(row: rows.Row | None, campaign_id: int) -> Campaign:
+    if row is None:
+        raise NotFound(f"there is no campaign {campaign_id}")
+    return rows.campaign(row)
+
+
+def _moved(
+    campaign: Campaign, status: CampaignStatus, pause: PauseNote, *, hang_up: bool, now: dt.datetime
+) -> Campaign:
+    paused = status is CampaignStatus.PAUSED
+    started = campaign.started_at or now
+    return dataclasses.replace(
+        campaign,
+        status=status,
+        pause_reason=pause.reason if paused else None,
+        pause_detail=pause.detail if paused else "",
+        paused_from=campaign.status if paused else None,
+        started_at=started if status is CampaignStatus.IN_PROGRESS else campaign.started_at,
+        finished_at=now if status is CampaignStatus.FINISHED else None,
+        hang_up=hang_up and status is CampaignStatus.FINISHED,
+    )
+
+
+async def _write(
+    connection: Connection, before: Campaign, after: Campaign, action: CampaignAction
+) -> Campaign:
+    kind = "deleted" if after.deleted_at else after.status.value
+    data = {"from": before.status.value, "to": after.status.value, "action": action.value}
+    if after.pause_reason is not None:
+        data |= {"reason": after.pause_reason.value, "detail": rows.clean(after.pause_detail)}
+    return rows.campaign(
+        await connection.fetchrow(
+            MOVE,
+            after.id,
+            after.status.value,
+            after.pause_reason,
+            rows.clean(after.pause_detail),
+            after.paused_from,
+            after.started_at,
+            after.finished_at,
+            after.deleted_at,
+            after.hang_up,
+            kind,
+            data,
+        )
+    )
+
+
+async def _end_batch(connection: Connection, campaign_id: int) -> bool:
+    if await connection.fetchval(END_WAITING, campaign_id, END_BATCH):
+        return True
+    await connection.execute("UPDATE campaigns SET ending = false WHERE id = $1", campaign_id)
+    return False
+
+
+def _columns(settings: CampaignSettings) -> list[Any]:
+    """Return the settings in the order in which they stand in the statements."""
+    return [
+        rows.clean(settings.name),
+        list(settings.trunks),
+        list(settings.caller_ids),
+        settings.start_at,
+        settings.max_simultaneous_calls,
+        settings.calls_per_second,
+        settings.max_attempts,
+        settings.retry_interval_seconds,
+        dict(settings.retry_by_outcome),
+        settings.ring_timeout_seconds,
+        settings.max_talk_seconds,
+        dict(settings.on_answer),
+        settings.webhook_url,
+        settings.redial_interrupted,
+    ]

@@ -16,6 +16,10 @@ class Unavailable(StoreError):  # noqa: N818 - read as a sentence: raise Unavail
     """The database is away, going down, out of connections, or too slow to answer."""
 
 
+class Misconfigured(StoreError):  # noqa: N818 - as above
+    """The address, name or credentials of the database are wrong; its text is for a person."""
+
+
 class Refused(StoreError):  # noqa: N818 - as above
     """The request does not fit the state in the database."""
 

@@ -2,28 +2,96 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
+
+from dialer.store import rows
+from dialer.store.errors import CampaignClosed, NotFound
+from dialer.store.pool import transaction
+from dialer.store.records import AddReport
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
     from dialer.store.pool import Database
-    from dialer.store.records import AddReport, NewCall
+    from dialer.store.records import NewCall
 
 BATCH = 5000
 """How many rows one call of `add` takes well."""
+
+# A finish, which locks the row FOR UPDATE, comes before or after the whole batch.
+LOCK_CAMPAIGN = """
+SELECT status FROM campaigns
+WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL
+FOR KEY SHARE
+"""
+
+# One batch of a campaign at a time, so that ids and positions grow together. Not the campaign's
+# row: claims need that one.
+LOCK_LIST = "SELECT pg_advisory_xact_lock(1852403250, hashint8($1))"
+
+# One `due` for the whole batch: the list order decides among them, by their positions.
+ADD = """
+WITH last AS (
+    SELECT coalesce((
+        SELECT position FROM calls WHERE campaign_id = $2 ORDER BY id DESC LIMIT 1), 0) AS position
+), added AS (
+    INSERT INTO calls (account_id, campaign_id, position, number, dialable, problem, payload,
+        priority, max_attempts, retry_interval_seconds, due)
+    SELECT $1, $2, last.position + n.rank, n.number, n.dialable, n.problem, n.payload::jsonb,
+        n.priority, n.max_attempts, n.retry_interval_seconds,
+        coalesce($3::timestamptz, now())
+    FROM last, unnest($4::text[], $5::boolean[], $6::text[], $7::text[], $8::integer[],
+            $9::integer[], $10::integer[])
+        WITH ORDINALITY AS n (number, dialable, problem, payload, priority, max_attempts,
+            retry_interval_seconds, rank)
+    ORDER BY n.rank
+    ON CONFLICT (campaign_id, number, md5(payload::text)) DO NOTHING
+    RETURNING position
+), told AS (
+    INSERT INTO events (account_id, campaign_id, kind, data)
+    SELECT $1, $2, 'numbers.added', jsonb_build_object('added', count(*))
+    FROM added
+    HAVING count(*) > 0
+)
+SELECT added.position - last.position AS rank FROM added, last
+"""
 
 
 async def add(
     db: Database,
     account_id: int,
     campaign_id: int,
-    rows: Sequence[NewCall],
+    new: Sequence[NewCall],
     now: dt.datetime | None = None,
 ) -> AddReport:
     """Add calls in list order, all due now; skip those already there with the same payload.
 
     Raises `NotFound`, and `CampaignClosed` for a finished campaign.
     """
-    raise NotImplementedError
+    async with transaction(db) as connection:
+        status = await connection.fetchval(LOCK_CAMPAIGN, campaign_id, account_id)
+        if status is None:
+            raise NotFound(f"there is no campaign {campaign_id}")
+        if status == "finished":
+            raise CampaignClosed(f"campaign {campaign_id} is finished and takes no more numbers")
+        await connection.execute(LOCK_LIST, campaign_id)
+        added = await connection.fetch(
+            ADD,
+            account_id,
+            campaign_id,
+            now,
+            [row.number for row in new],
+            [row.dialable for row in new],
+            [rows.clean(row.problem) for row in new],
+            [json.dumps(rows.plain(row.payload)) for row in new],
+            [row.priority for row in new],
+            [row.max_attempts for row in new],
+            [row.retry_interval_seconds for row in new],
+        )
+    ranks = {row["rank"] for row in added}
+    return AddReport(
+        added=len(ranks),
+        duplicates=tuple(row for rank, row in enumerate(new, 1) if rank not in ranks),
+    )

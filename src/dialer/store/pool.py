@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
-from dialer.store.errors import Unavailable
+from dialer.store.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -21,20 +21,20 @@ Database: TypeAlias = asyncpg.Pool | asyncpg.Connection
 
 CONNECT_TIMEOUT = 10.0  # seconds
 
-# Lost, refused, starting, stopping, full: all of it passes. InternalClientError and the rest of
-# InterfaceError ("cannot perform operation: another operation is in progress") would be ours,
-# but asyncpg raises the same class for a closed connection and a closing pool.
+# Lost, refused, starting, stopping, full, too slow, or a deadlock that another one won: it passes.
 _AWAY = (
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
+    asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
-    asyncpg.IdleSessionTimeoutError,
+    asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
     OSError,
     TimeoutError,
+)
+_NOT_OURS = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
 )
 
 
@@ -44,8 +44,26 @@ def translated() -> Iterator[None]:
     try:
         yield
     except _AWAY as error:
-        detail = str(error).strip() or type(error).__name__
-        raise Unavailable(f"the database is unavailable: {detail}") from error
+        raise _unavailable(error) from error
+    except asyncpg.InterfaceError as error:
+        # asyncpg's word for wrong use, which is our fault, and for what has been closed.
+        if "clos" not in str(error):
+            raise
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    return Unavailable(f"the database is unavailable: {str(error).strip() or type(error).__name__}")
+
+
+@contextlib.contextmanager
+def _connecting() -> Iterator[None]:
+    """As `translated`, and `Misconfigured` for an address that cannot serve."""
+    try:
+        with translated():
+            yield
+    except (*_NOT_OURS, asyncpg.ClientConfigurationError, ValueError) as error:
+        raise Misconfigured(f"cannot use the database: {error}; see DATABASE_URL") from error
 
 
 async def open_pool(
@@ -53,9 +71,10 @@ async def open_pool(
 ) -> Pool:
     """Open a pool of up to `size` connections to `url`; times in seconds.
 
-    Raises `Unavailable` when no connection can be made within `connect_timeout` (default 10 s).
+    Raises `Unavailable` when no connection can be made within `connect_timeout` (default 10 s),
+    and `Misconfigured`.
     """
-    with translated():
+    with _connecting():
         return await asyncpg.create_pool(
             url,
             min_size=1,
@@ -69,8 +88,8 @@ async def open_pool(
 
 
 async def connect(url: str, *, command_timeout: float | None = None) -> Connection:
-    """Open one connection to `url`, outside of any pool. Raises `Unavailable`."""
-    with translated():
+    """Open one connection to `url`, outside of any pool. Raises `Unavailable` and `Misconfigured`."""
+    with _connecting():
         connection = await asyncpg.connect(
             url,
             timeout=CONNECT_TIMEOUT,
@@ -94,7 +113,7 @@ async def close_pool(pool: Pool, patience: float = 5.0) -> None:
     try:
         async with asyncio.timeout(patience):
             await pool.close()
-    except (TimeoutError, *_AWAY):
+    except _AWAY:
         pool.terminate()
 
 

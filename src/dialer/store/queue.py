@@ -4,17 +4,184 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dialer.store import campaigns, rows
+from dialer.store.pool import session, transaction
+from dialer.store.records import CampaignToDial, ClaimedCall
+
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from dialer.store.pool import Database
-    from dialer.store.records import CampaignToDial, ClaimedCall
+    from dialer.store.pool import Connection, Database
+
+START_DUE = """
+WITH started AS (
+    UPDATE campaigns
+    SET status = 'in_progress', version = version + 1,
+        started_at = coalesce(started_at, t.now)
+    FROM (SELECT coalesce($1::timestamptz, clock_timestamp()) AS now) AS t
+    WHERE status = 'planned' AND start_at <= t.now
+    RETURNING id, account_id
+), told AS (
+    INSERT INTO events (account_id, campaign_id, kind, data)
+    SELECT account_id, id, 'campaign.in_progress',
+        '{"from": "planned", "to": "in_progress", "action": "start_time_came"}'
+    FROM started
+)
+SELECT count(*) FROM started
+"""
+
+ONE_PROMOTER = "SELECT pg_try_advisory_xact_lock(1886544755)"
+
+# For each campaign whose ready set is half empty: on from its mark, in the order of the index
+# calls_waiting, no more rows than there is room for.
+PROMOTE = """
+WITH room AS (
+    SELECT c.id, $1::bigint - r.ready AS room,
+        coalesce(m.due, '-infinity') AS due, coalesce(m.rank, 0) AS rank,
+        coalesce(m.position, 0) AS position
+    FROM campaigns AS c
+    CROSS JOIN LATERAL (SELECT count(*) AS ready FROM ready WHERE campaign_id = c.id) AS r
+    LEFT JOIN promotion_marks AS m ON m.campaign_id = c.id AND NOT $2
+    WHERE c.status = 'in_progress' AND r.ready <= $1::bigint / 2
+), picked AS MATERIALIZED (
+    SELECT room.id AS campaign_id, w.*
+    FROM room CROSS JOIN LATERAL (
+        SELECT k.id, k.due, k.priority, k.position
+        FROM calls AS k
+        WHERE k.campaign_id = room.id AND k.node IS NULL
+            AND k.due <= coalesce($3::timestamptz, now())
+            AND (k.due, -k.priority, k.position) > (room.due, room.rank, room.position)
+            AND NOT EXISTS (SELECT FROM ready WHERE ready.call_id = k.id)
+        ORDER BY k.due, -k.priority, k.position
+        LIMIT room.room
+    ) AS w
+), marked AS (
+    INSERT INTO promotion_marks (campaign_id, due, rank, position)
+    SELECT DISTINCT ON (campaign_id) campaign_id, due, -priority, position
+    FROM picked
+    ORDER BY campaign_id, due DESC, -priority DESC, position DESC
+    ON CONFLICT (campaign_id) DO UPDATE
+        SET due = excluded.due, rank = excluded.rank, position = excluded.position
+), added AS (
+    INSERT INTO ready (call_id, campaign_id, priority, position)
+    SELECT id, campaign_id, priority, position FROM picked
+    ON CONFLICT DO NOTHING
+    RETURNING call_id
+)
+SELECT count(*) FROM added
+"""
+
+NEXT_DUE = """
+SELECT min(first.due)
+FROM campaigns AS c CROSS JOIN LATERAL (
+    SELECT due FROM calls
+    WHERE campaign_id = c.id AND node IS NULL AND due IS NOT NULL
+    ORDER BY due, -priority, position
+    LIMIT 1
+) AS first
+WHERE c.status = 'in_progress'
+"""
+
+DIALABLE = """
+SELECT c.id, c.account_id, c.trunks, c.calls_per_second, c.max_simultaneous_calls, r.ready,
+    (SELECT count(*) FROM calls AS k WHERE k.node IS NOT NULL AND k.campaign_id = c.id) AS live
+FROM campaigns AS c
+CROSS JOIN LATERAL (SELECT count(*) AS ready FROM ready WHERE campaign_id = c.id) AS r
+WHERE c.status = 'in_progress' AND r.ready > 0
+ORDER BY c.id
+"""
+
+# The campaign's row serialises its claims over all nodes. Dialing and results take it FOR KEY
+# SHARE, which this lock lets pass, and a pause takes it FOR UPDATE, which it does not.
+LOCK_CAMPAIGN = """
+SELECT max_simultaneous_calls, trunks
+FROM campaigns
+WHERE id = $1 AND status = 'in_progress' AND EXISTS (
+    SELECT FROM nodes
+    WHERE name = $2 AND epoch = $3
+        AND lease_until > coalesce($4::timestamptz, clock_timestamp()))
+FOR NO KEY UPDATE
+"""
+
+# Always in the order of names, so that claims of two campaigns cannot wait for each other.
+LOCK_TRUNKS = "SELECT name FROM trunks WHERE name = ANY($1) ORDER BY name FOR NO KEY UPDATE"
+NAME_TRUNKS = (
+    "INSERT INTO trunks (name) SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT DO NOTHING"
+)
+
+# A statement of its own: its snapshot is newer than both locks, so no claim is missed.
+COUNT_HELD = """
+SELECT trunk, count(*) AS held, count(*) FILTER (WHERE campaign_id = $1) AS of_campaign
+FROM calls
+WHERE node IS NOT NULL AND (campaign_id = $1 OR trunk = ANY($2))
+GROUP BY trunk
+"""
+
+# $4 has a trunk for each call to claim. A ready row whose call is no longer waiting just goes.
+CLAIM = """
+WITH picked AS (
+    SELECT call_id, window_close, priority, position
+    FROM ready
+    WHERE campaign_id = $1
+    ORDER BY window_close, -priority, position
+    LIMIT cardinality($4::text[])
+    FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM ready USING picked WHERE ready.call_id = picked.call_id
+), ranked AS (
+    SELECT call_id, row_number() OVER (ORDER BY window_close, -priority, position) AS rank
+    FROM picked
+)
+UPDATE calls AS k
+SET phase = 'claimed', node = $2, epoch = $3, trunk = ($4::text[])[r.rank],
+    updated_at = clock_timestamp()
+FROM ranked AS r, campaigns AS c
+WHERE k.id = r.call_id AND c.id = $1
+    AND k.node IS NULL AND k.status IN ('planned', 'retry_scheduled')
+RETURNING r.rank, k.id, k.account_id, k.campaign_id, k.number, k.dialable, k.problem, k.payload,
+    k.trunk, c.caller_ids, c.ring_timeout_seconds, c.max_talk_seconds, c.on_answer,
+    coalesce(k.max_attempts, c.max_attempts) AS max_attempts,
+    coalesce(k.retry_interval_seconds, c.retry_interval_seconds) AS retry_interval_seconds,
+    c.retry_by_outcome, c.redial_interrupted,
+    k.attempts, k.attempts_counted, k.technical_in_a_row, k.declined, k.status AS was
+"""
+
+# The campaign's lock keeps a finish out, which takes calls in another order.
+GIVE_BACK = """
+WITH campaign AS (
+    SELECT id FROM campaigns
+    WHERE id IN (SELECT campaign_id FROM calls WHERE id = ANY($3::bigint[]))
+    ORDER BY id
+    FOR KEY SHARE
+), freed AS (
+    UPDATE calls AS k
+    SET phase = NULL, node = NULL, epoch = NULL, trunk = NULL,
+        due = coalesce($4::timestamptz, clock_timestamp()), updated_at = clock_timestamp()
+    FROM campaign AS c
+    WHERE k.id = ANY($3::bigint[]) AND k.campaign_id = c.id
+        AND k.node = $1 AND k.epoch = $2 AND k.phase = 'claimed'
+    RETURNING k.id, k.campaign_id, k.priority, k.position
+), added AS (
+    INSERT INTO ready (call_id, campaign_id, priority, position)
+    SELECT id, campaign_id, priority, position FROM freed
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM freed
+"""
 
 
 async def start_due_campaigns(db: Database, now: dt.datetime | None = None) -> int:
-    """Move planned campaigns whose start time has come to in progress; return how many."""
-    raise NotImplementedError
+    """Move planned campaigns whose start time has come to in progress; return how many.
+
+    Also goes on, a batch each, with finished campaigns whose Finish was cut short.
+    """
+    async with session(db) as connection:
+        started = int(await connection.fetchval(START_DUE, now))
+        ending = await connection.fetch("SELECT id FROM campaigns WHERE ending")
+    for row in ending:
+        await campaigns.end_batch(db, row["id"])
+    return started
 
 
 async def promote(
@@ -26,17 +193,26 @@ async def promote(
     ended; `full` starts over from the oldest due call, and is wanted every minute or so for a call
     whose transaction committed late. One node promotes at a time; the others get 0.
     """
-    raise NotImplementedError
+    async with transaction(db) as connection:
+        if not await connection.fetchval(ONE_PROMOTER):
+            return 0
+        return int(await connection.fetchval(PROMOTE, bound, full, now))
 
 
 async def next_due(db: Database) -> dt.datetime | None:
     """When the next waiting call of a campaign in progress comes due, or came; None if none."""
-    raise NotImplementedError
+    async with session(db) as connection:
+        due: dt.datetime | None = await connection.fetchval(NEXT_DUE)
+        return due
 
 
 async def dialable_campaigns(db: Database) -> list[CampaignToDial]:
-    """Campaigns in progress that have ready calls, with their limits and occupancy."""
-    raise NotImplementedError
+    """List campaigns in progress that have ready calls, with their limits and occupancy."""
+    async with session(db) as connection:
+        return [
+            CampaignToDial(**{**row, "trunks": tuple(row["trunks"])})
+            for row in await connection.fetch(DIALABLE)
+        ]
 
 
 async def claim(
@@ -54,11 +230,52 @@ async def claim(
     Nothing is claimed unless the campaign is in progress and the node's lease runs. The campaign's
     and the trunks' limits hold exactly over all nodes.
     """
-    raise NotImplementedError
+    async with transaction(db) as connection:
+        campaign = await connection.fetchrow(LOCK_CAMPAIGN, campaign_id, node, epoch, now)
+        if campaign is None:
+            return []
+        usable = [name for name in dict.fromkeys(campaign["trunks"]) if name in trunk_limits]
+        await _lock_trunks(connection, usable)
+        held = await connection.fetch(COUNT_HELD, campaign_id, usable)
+        room = campaign["max_simultaneous_calls"] - sum(row["of_campaign"] for row in held)
+        taken = {row["trunk"]: row["held"] for row in held}
+        places = [name for name in usable for _ in range(trunk_limits[name] - taken.get(name, 0))][
+            : max(0, min(limit, room))
+        ]
+        if not places:
+            return []
+        claimed = await connection.fetch(CLAIM, campaign_id, node, epoch, places)
+    return [_claimed(row) for row in sorted(claimed, key=lambda row: row["rank"])]
 
 
 async def give_back(
     db: Database, node: str, epoch: int, call_ids: Iterable[int], now: dt.datetime | None = None
 ) -> int:
     """Return claimed, undialled calls to the queue, due now; return how many were ours."""
-    raise NotImplementedError
+    async with session(db) as connection:
+        return int(await connection.fetchval(GIVE_BACK, node, epoch, list(call_ids), now))
+
+
+async def _lock_trunks(connection: Connection, names: Sequence[str]) -> None:
+    if len(await connection.fetch(LOCK_TRUNKS, names)) < len(names):
+        await connection.execute(NAME_TRUNKS, names)
+        await connection.fetch(LOCK_TRUNKS, names)
+
+
+def _claimed(row: rows.Row) -> ClaimedCall:
+    return ClaimedCall(
+        id=row["id"],
+        account_id=row["account_id"],
+        campaign_id=row["campaign_id"],
+        number=row["number"],
+        dialable=row["dialable"],
+        problem=row["problem"],
+        payload=row["payload"],
+        trunk=row["trunk"],
+        caller_ids=tuple(row["caller_ids"]),
+        ring_timeout_seconds=row["ring_timeout_seconds"],
+        max_talk_seconds=row["max_talk_seconds"],
+        on_answer=row["on_answer"],
+        retry=rows.retry(row),
+        history=rows.history(row),
+    )
