@@ -345,27 +345,9 @@ def test_lines_may_end_with_lf_alone_and_text_need_not_be_utf8():
 
 _WORDS = st.sampled_from(
     [
-        "audio",
-        "video",
-        "0",
-        "8",
-        "101",
-        "65536",
-        "-1",
-        "RTP/AVP",
-        "4000",
-        "4000/2",
-        "IN",
-        "IP4",
-        "IP6",
-        "::",
-        "0.0.0.0",
-        "192.0.2.1",
-        "rtpmap:0",
-        "rtpmap:",
-        "ptime:",
-        "sendonly",
-        "²",
+        *("audio", "video", "0", "8", "101", "65536", "-1", "RTP/AVP", "4000", "4000/2"),
+        *("IN", "IP4", "IP6", "::", "0.0.0.0", "192.0.2.1", "rtpmap:0", "rtpmap:", "ptime:"),
+        *("sendonly", "²"),
     ]
 )
 _LINES = st.builds(
