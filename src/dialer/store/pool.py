@@ -88,7 +88,7 @@ async def open_pool(
 
 
 async def connect(url: str, *, command_timeout: float | None = None) -> Connection:
-    """Open one connection to `url`, outside of any pool. Raises `Unavailable` and `Misconfigured`."""
+    """Open one connection outside of any pool. Raises `Unavailable` and `Misconfigured`."""
     with _connecting():
         connection = await asyncpg.connect(
             url,
