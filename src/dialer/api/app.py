@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 PUBLIC = frozenset(route.path for route in ROUTES if route.public)
 CLOSING_SECONDS = 5.0  # what a request under way gets at the end
+LINGER_SECONDS = 2.0  # for which the rest of a refused body is read, so that the refusal arrives
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +38,7 @@ def create_app(
     pool: Pool, settings: ApiSettings, clock: Clock, metrics: Metrics | None = None
 ) -> web.Application:
     """Return the API over the store; it starts nothing and closes nothing that it is given."""
-    document = openapi.text(ROUTES).encode()
-    context = Context(pool, settings, clock, metrics or Metrics(), document)
+    context = Context(pool, settings, clock, metrics or Metrics(), _document())
     app = web.Application(
         middlewares=[_measure(context), answer_problems, guard(settings, PUBLIC)],
         client_max_size=settings.max_body_bytes,
@@ -47,6 +48,11 @@ def create_app(
         app.router.add_route(route.method, route.path, route.handler, name=route.name)
     app.on_response_prepare.append(_harden)
     return app
+
+
+@functools.cache
+def _document() -> bytes:
+    return openapi.text(ROUTES).encode()
 
 
 async def listen(app: web.Application) -> web.AppRunner:
@@ -61,6 +67,7 @@ async def listen(app: web.Application) -> web.AppRunner:
         app,
         access_log=None,
         keepalive_timeout=settings.read_timeout,
+        lingering_time=LINGER_SECONDS,
         shutdown_timeout=CLOSING_SECONDS,
     )
     await runner.setup()

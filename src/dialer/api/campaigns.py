@@ -110,29 +110,31 @@ async def resume(request: web.Request) -> web.Response:
 
 async def finish(request: web.Request) -> web.Response:
     """Finish for good; calls that wait get their final status."""
-    context = context_of(request)
-    asked = await inputs.json_body(request, models.FINISH, context.settings, empty="{}")
-    return answer(await _act(request, CampaignAction.FINISH, hang_up=asked.hang_up))
+    settings = context_of(request).settings
+    campaign_id = inputs.path_id(request, "campaign")
+    asked = await inputs.json_body(request, models.FINISH, settings, empty="{}")
+    return answer(await _act(request, campaign_id, CampaignAction.FINISH, hang_up=asked.hang_up))
 
 
 async def delete(request: web.Request) -> web.Response:
     """Delete, finishing first what was launched; the calls stay readable as dialogs."""
-    await _act(request, CampaignAction.DELETE)
+    await _act(request, inputs.path_id(request, "campaign"), CampaignAction.DELETE)
     return web.Response(status=204)
 
 
 async def _move(request: web.Request, action: CampaignAction) -> web.Response:
     """Take an action that needs no body."""
-    await inputs.json_body(request, models.NOTHING, context_of(request).settings, empty="{}")
-    return answer(await _act(request, action))
+    settings = context_of(request).settings
+    campaign_id = inputs.path_id(request, "campaign")
+    await inputs.json_body(request, models.NOTHING, settings, empty="{}")
+    return answer(await _act(request, campaign_id, action))
 
 
 async def _act(
-    request: web.Request, action: CampaignAction, *, hang_up: bool = False
+    request: web.Request, campaign_id: int, action: CampaignAction, *, hang_up: bool = False
 ) -> models.Campaign:
-    """Move the campaign in the path; a refused move is a 409 that names the allowed ones."""
+    """Move a campaign; a refused move is a 409 that names the allowed ones."""
     context = context_of(request)
-    campaign_id = inputs.path_id(request, "campaign")
     try:
         return shown(
             await campaigns.act(

@@ -60,7 +60,7 @@ def query(request: web.Request, model: type[Model]) -> Model:
         else:
             values[name] = given[0]
     try:
-        return model.model_validate_strings(values)
+        return model.model_validate(values)
     except pydantic.ValidationError as error:
         found = [(where.removeprefix("/"), what) for where, what in explain(error)]
         raise invalid(found, "query parameter") from None
@@ -74,8 +74,9 @@ async def json_body(
     Raises Problem: 415 for another content type (which is what a simple form of a web page
     would send), 413, 408, 400 for broken JSON and 422 for what does not fit.
     """
-    typed = "Content-Type" in request.headers or request.body_exists or not empty
-    if typed and request.content_type not in JSON_TYPES:
+    untyped = request.content_type == "application/octet-stream"  # also where nothing is said
+    left_out = empty and untyped and not request.body_exists
+    if request.content_type not in JSON_TYPES and not left_out:
         raise Problem(
             415,
             f"the body must be application/json, not {request.content_type}",

@@ -142,13 +142,14 @@ def _of_aiohttp(request: web.Request, error: web.HTTPException) -> Problem:
     """Return aiohttp's own refusals in our words."""
     if isinstance(error, web.HTTPNotFound):
         return Problem(
-            404, f"there is nothing at {request.path}; /openapi.json lists what there is"
+            404,
+            f"there is nothing at {request.rel_url.raw_path}; /openapi.json lists what there is",
         )
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         return Problem(
             405,
-            f"{request.method} is not for {request.path}; it takes {allowed}",
+            f"{request.method} is not for {request.rel_url.raw_path}; it takes {allowed}",
             headers={"Allow": allowed},
         )
     if error.status >= 400:
