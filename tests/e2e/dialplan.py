@@ -65,16 +65,16 @@ ANSWERS = (
 )
 
 NEVER_ANSWERED = (
-    Expected("2000", 487, None, "unreachable", timed_out=True),
-    Expected("2001", 487, None, "no_answer", rang=True, timed_out=True),
-    Expected("2002", 487, None, "no_answer", timed_out=True),
+    Expected("2000", 487, 0, "unreachable", timed_out=True),
+    Expected("2001", 487, 0, "no_answer", rang=True, timed_out=True),
+    Expected("2002", 487, 0, "no_answer", timed_out=True),
     Expected("2003", 486, 17, "busy"),
     Expected("2004", 480, 19, "no_answer", rang=True),
     Expected("2005", 486, 17, "busy"),
-    Expected("2006", 503, 42, "trunk_congested"),
-    Expected("2007", 302, None, "redirected"),
-    Expected("6001", 503, 34, "trunk_congested"),  # nobody registered
-    Expected("9999", 404, None, "invalid_number"),  # not in the dialplan
+    Expected("2006", 503, 34, "trunk_congested"),
+    Expected("2007", 302, 0, "redirected"),
+    Expected("6001", 404, 3, "no_route"),  # nobody registered
+    Expected("9999", 404, None, "invalid_number"),  # not in the dialplan: refused without a 100
 )
 
 CAUSES = (
