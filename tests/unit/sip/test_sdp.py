@@ -335,6 +335,11 @@ def test_another_content_type_is_refused(content_type):
         sdp.parse(description("m=audio 4000 RTP/AVP 0"), content_type)
 
 
+def test_a_body_that_is_not_there_is_called_that_whatever_its_type():
+    with pytest.raises(SdpError, match="there is no session description"):
+        sdp.parse(b"", "")
+
+
 def test_lines_may_end_with_lf_alone_and_text_need_not_be_utf8():
     body = description("m=audio 4000/2 RTP/AVP 0 8").replace(b"\r\n", b"\n")
     body = body.replace(b"s=-", b"s=\xff\xfe caf\xe9")
