@@ -165,9 +165,13 @@ class Match:
         )
 
     def overlaps(self, other: Match) -> bool:
-        """Whether some evidence fits both and neither is the more specific."""
+        """Whether some evidence fits both and nothing says which one goes first.
+
+        Texts are left out, since nobody can tell whether two patterns may meet in one phrase.
+        """
         return (
             self.rank == other.rank
+            and not (self.phrase or self.reason_text)
             and bool(self.local & other.local if self.local else self.codes & other.codes)
             and (not self.q850 or not other.q850 or bool(self.q850 & other.q850))
             and all(

@@ -89,7 +89,8 @@ def decide(
         and technical_in_a_row < policy.technical_cap
         and _wanted(rule.retry.kind, declined, policy)
     )
-    waiting = history.was if rule.retry.kind is RetryKind.SOON else CallStatus.RETRY_SCHEDULED
+    untouched = rule.retry.kind is RetryKind.SOON and not counts
+    waiting = history.was if untouched else CallStatus.RETRY_SCHEDULED
     return Decision(
         outcome=rule.outcome,
         rule=rule.name,
