@@ -146,12 +146,11 @@ class Client:
         self,
         campaign_id: int,
         *statuses: CallStatus,
-        number: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> models.CallPage:
         """Read a page of a campaign's calls, the last added first."""
-        parameters = _parameters(statuses, limit, cursor, number)
+        parameters = _parameters(statuses, limit, cursor)
         return await self._json(
             models.CallPage, "GET", f"/v1/campaigns/{campaign_id}/calls", params=parameters
         )
@@ -159,12 +158,11 @@ class Client:
     async def dialogs(
         self,
         *statuses: CallStatus,
-        number: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> models.CallPage:
         """Read a page of the calls of all campaigns, of deleted ones too."""
-        parameters = _parameters(statuses, limit, cursor, number)
+        parameters = _parameters(statuses, limit, cursor)
         return await self._json(models.CallPage, "GET", "/v1/dialogs", params=parameters)
 
     async def call(self, call_id: int) -> models.CallWithAttempts:
@@ -220,9 +218,7 @@ def _problem(response: httpx.Response) -> ApiProblem:
     return ApiProblem(problem.detail, response.status_code, problem)
 
 
-def _parameters(
-    statuses: Iterable[str], limit: int, cursor: str | None, number: str | None = None
-) -> dict[str, Any]:
+def _parameters(statuses: Iterable[str], limit: int, cursor: str | None) -> dict[str, Any]:
     """Return query parameters without those that are not given."""
-    given = {"status": list(statuses), "limit": limit, "cursor": cursor, "number": number}
+    given = {"status": list(statuses), "limit": limit, "cursor": cursor}
     return {name: value for name, value in given.items() if value is not None}

@@ -124,9 +124,6 @@ class CallQuery(Page):
     status: Annotated[list[CallStatus], Field(description="one or several")] = Field(
         default_factory=list
     )
-    number: Annotated[
-        str | None, Field(max_length=200, description="the whole number, as it is stored")
-    ] = None
 
 
 # Answers.
