@@ -122,9 +122,7 @@ class _RuleEntry(_Strict):
     outcome: Outcome
     local: tuple[LocalCause, ...] = ()
     code: tuple[Code | Span, ...] = ()
-    class_: tuple[Literal["2xx", "3xx", "4xx", "5xx", "6xx", "none"], ...] = Field(
-        (), alias="class"
-    )
+    class_: tuple[ClassName, ...] = Field((), alias="class")
     phrase: tuple[str, ...] = ()
     reason_text: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
