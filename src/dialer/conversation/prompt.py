@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from dialer.rtp.frames import Frames
 
 if TYPE_CHECKING:
     from dialer.clock import Clock
     from dialer.ua.audio import AudioLibrary
-    from dialer.ua.call import CallResult
-    from dialer.ua.media import MediaStream
+    from dialer.ua.outbound import OutboundCall
 
 HELLO = Path(__file__).parent / "prompts" / "hello.wav"
 
 
-class AnsweredCall(Protocol):
-    """What a conversation needs of a call that is up."""
-
-    result: asyncio.Future[CallResult]
-
-    @property
-    def media(self) -> MediaStream:
-        """The call's RTP stream, connected."""
-
-    def hang_up(self) -> None:
-        """End the call; harmless when it has ended."""
-
-
 async def play_prompt(
-    call: AnsweredCall, path: Path, library: AudioLibrary, *, tail: float = 0.2
+    call: OutboundCall, path: Path, library: AudioLibrary, *, tail: float = 0.2
 ) -> bool:
     """Play an audio file to whoever answered, then `tail` seconds of silence, and hang up.
 
@@ -50,7 +36,7 @@ async def play_prompt(
         call.hang_up()
 
 
-async def hang_up_after(call: AnsweredCall, seconds: float, clock: Clock) -> None:
+async def hang_up_after(call: OutboundCall, seconds: float, clock: Clock) -> None:
     """Stay on the call in silence for `seconds`, or until the other side ends it; then hang up."""
     waiting = asyncio.ensure_future(clock.sleep(seconds))
     try:
