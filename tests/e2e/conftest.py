@@ -67,6 +67,10 @@ class Asterisk:
     def recording(self, caller_id: str) -> Path:
         return self.folder / "spool" / f"heard-{caller_id}.wav"
 
+    @property
+    def log(self) -> str:
+        return (self.folder / "log" / "full").read_text(errors="replace")
+
     def console(self, *command: str) -> str:
         return subprocess.run(
             [LAB, "cli", self.folder, *command], capture_output=True, text=True, check=True

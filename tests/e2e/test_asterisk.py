@@ -141,6 +141,7 @@ async def test_what_the_far_end_says_arrives(asterisk, user_agent, tmp_path):
 async def recorded(asterisk, caller_id):
     """Read a recording, which Asterisk completes as it ends its side of the call."""
     async with asyncio.timeout(5):
-        while not asterisk.console("core", "show", "channels", "count").startswith("0 active"):
+        # no event tells of another program's file
+        while not asterisk.console("core", "show", "channels", "count").startswith("0 active"):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     return sound.read(asterisk.recording(caller_id))

@@ -1,0 +1,116 @@
+"""The whole dialplan of the lab dialled as one campaign: the service, its API, SIP and Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+
+import pytest
+
+from dialer import config
+from dialer.campaign.status import CallStatus
+from dialer.client import Client
+from dialer.service import Service
+
+from . import sound
+from .dialplan import DIALPLAN, Expected
+
+pytestmark = pytest.mark.xdist_group("asterisk")
+
+TELEPHONE = Expected("6002", 200, None, "answered", rang=True)
+EXPECTED = {expected.number: expected for expected in (*DIALPLAN, TELEPHONE)}
+DEADLINE = 60  # seconds; the shortest ring timeout of a campaign is 15
+
+
+@pytest.fixture
+async def client(asterisk, database_url, tmp_path, monkeypatch):
+    """The API of a whole service, whose trunk is the lab and whose prompt is a sweep."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("LAB_PASSWORD", "dialer-secret")
+    (tmp_path / "prompts").mkdir()
+    sound.write(tmp_path / "prompts" / "sweep.wav", sound.sweep(16_000), 16_000)
+    settings = config.Config(
+        folder=tmp_path,
+        api=config.Api(port=0),
+        sip=config.Sip(host="127.0.0.1"),
+        numbers=config.Numbers(internal="[0-9]{4}"),
+        trunk=(
+            config.Trunk(
+                name="lab",
+                address=f"127.0.0.1:{asterisk.port}",
+                username="dialer",
+                password_env="LAB_PASSWORD",
+                codecs=("PCMU",),
+                max_calls=100,
+                calls_per_second=50,
+            ),
+        ),
+    )
+    service = Service(settings)
+    await service.start()
+    try:
+        async with Client(service.api_url) as client:
+            yield client
+    finally:
+        await service.stop()
+
+
+async def test_the_whole_dialplan_as_one_campaign(client, pool, audit, asterisk, telephone):
+    phone = await telephone("phone2")
+    seen_before = len(asterisk.log)
+    campaign = await client.create_campaign(
+        {
+            "name": "Every number of the lab",
+            "trunks": ["lab"],
+            "caller_ids": ["15550100"],
+            "max_simultaneous_calls": 100,
+            "max_attempts": 1,
+            "ring_timeout_seconds": 15,
+            "on_answer": {"kind": "prompt", "file": "sweep.wav"},
+        }
+    )
+    added = await client.add_numbers(campaign.id, list(EXPECTED))
+    assert (added.added, added.undialable) == (len(EXPECTED), 0)
+    await client.start(campaign.id)
+    await every_number_tried(client, campaign.id)
+
+    calls = {call.number: call for call in await all_calls(client, campaign.id)}
+    wanted = {n: (expected.status, expected.outcome) for n, expected in EXPECTED.items()}
+    assert {n: (call.status, call.last_outcome) for n, call in calls.items()} == wanted
+    for number, call in calls.items():
+        (attempt,) = call.attempts
+        (leg,) = attempt.legs
+        evidence = leg.evidence
+        expected = EXPECTED[number]
+        assert (evidence.code, evidence.rang) == (expected.code, expected.rang), number
+        if not evidence.answered:
+            assert evidence.q850 == expected.cause, number
+        assert attempt.rule == call.last_rule, number
+        assert (call.next_attempt_at is not None) is (call.status == CallStatus.RETRY_SCHEDULED)
+
+    await phone.said("ended")
+    assert min(sound.likeness(sound.sweep(8000), sound.read(phone.heard))) > 0.9
+    assert asterisk_saw(asterisk.log[seen_before:]) == dict.fromkeys(calls.keys() - {"9999"}, 1)
+    assert await audit(pool) == []
+
+
+async def every_number_tried(client, campaign_id):
+    waiting = {CallStatus.PLANNED, CallStatus.IN_PROGRESS}
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            campaign = await client.campaign(campaign_id)
+            if not sum(count.calls for count in campaign.counts if count.status in waiting):
+                return
+            await asyncio.sleep(0.1)
+
+
+async def all_calls(client, campaign_id):
+    page = await client.calls(campaign_id, limit=500)
+    assert page.next_cursor is None
+    return [await client.call(call.id) for call in page.items]
+
+
+def asterisk_saw(log):
+    """Return how often each number was entered, by the PBX's own log."""
+    return dict(Counter(re.findall(r"Executing \[(\d+)@from-dialer:1\]", log)))
