@@ -137,7 +137,7 @@ async def database_url(server):
     """A database with the schema and nothing in it."""
     url, template = server
     name = f"test_{uuid.uuid4().hex}"
-    await execute(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    await execute(url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield in_database(url, name)
     await execute(url, f"DROP DATABASE {name} WITH (FORCE)")
 
