@@ -30,6 +30,9 @@ def main() -> int:
     parser.add_argument("--second", type=float, default=1.0, help="length of its seconds")
     parser.add_argument("--loss", type=float, default=0.0, help="share of datagrams lost each way")
     parser.add_argument("--seed", type=int, default=0, help="chooses what is lost")
+    parser.add_argument(
+        "--rtp-packets", type=int, default=10, help="sent with early media and with an answer"
+    )
     parser.add_argument("--t1", type=float, default=0.5, help="T1 in seconds")
     parser.add_argument("--ledger", type=Path, help="file for the ledger, as JSON, at the end")
     arguments = vars(parser.parse_args())

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import itertools
 import re
 from typing import TYPE_CHECKING
@@ -142,6 +143,7 @@ TABLE: dict[str, Callable[[str], Behaviour]] = {
 UNALLOCATED = Behaviour((Step(404, cause=1),))
 
 
+@functools.lru_cache(maxsize=65536)
 def behaviour_of(number: str) -> Behaviour:
     """Return the behaviour of a called number, with or without its plus sign."""
     match = _NUMBER.fullmatch(number)

@@ -122,19 +122,22 @@ class _Wire(SipDriver):
 
     def send(self, data: bytes, destination: HostPort) -> None:
         """Note and send, unless it is lost; a forking call answers twice."""
-        copies = [data]
         message = read(data)
-        if message is not None and message.method == "INVITE" and message.code == 200:
-            call = self._carrier.calls.get(message.call_id)
-            if call is not None and call.behaviour.forks:
-                tag = message.to_tag.encode()
-                copies.append(data.replace(tag, tag + _FORK.encode()))
-        for copy in copies:
-            message = read(copy)
-            if message is not None:
-                self._carrier.ledger.sent(message, self._carrier.clock.monotonic())
-            if message is None or not self._is_lost(message):
-                super().send(copy, destination)
+        if message is None:
+            super().send(data, destination)
+            return
+        self._carrier.ledger.sent(message, self._carrier.clock.monotonic())
+        if not self._is_lost(message):
+            super().send(data, destination)
+        if self._forks(message):
+            tag = message.to_tag.encode()
+            self.send(data.replace(tag, tag + _FORK.encode()), destination)
+
+    def _forks(self, message: Message) -> bool:
+        if message.method != "INVITE" or message.code != 200 or message.to_tag.endswith(_FORK):
+            return False
+        call = self._carrier.calls.get(message.call_id)
+        return call is not None and call.behaviour.forks
 
     def _is_lost(self, message: Message) -> bool:
         record = self._carrier.ledger.calls.get(message.call_id)

@@ -6,6 +6,7 @@ import dataclasses
 import re
 
 _COMPACT = {"i": "call-id", "f": "from", "t": "to", "v": "via", "m": "contact", "c": "content-type"}
+_FOLD = re.compile(r"\r\n[ \t]+")
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
 _USER = re.compile(r"^sips?:([^@;?>]*)@", re.IGNORECASE)
 
@@ -18,16 +19,17 @@ class Message:
     code: int
     phrase: str
     number: str  # user part of the Request-URI, "" for a response
-    headers: tuple[tuple[str, str], ...]  # names in lower case, long form
+    headers: dict[str, list[str]]  # names in lower case, long form
     body: bytes
 
     def all(self, name: str) -> list[str]:
         """Return the values of a header, in order; `name` in lower case."""
-        return [value for header, value in self.headers if header == name]
+        return self.headers.get(name, [])
 
     def first(self, name: str) -> str:
         """Return the first value of a header, "" where it is missing."""
-        return next((value for header, value in self.headers if header == name), "")
+        values = self.headers.get(name)
+        return values[0] if values else ""
 
     @property
     def call_id(self) -> str:
@@ -60,23 +62,26 @@ def _tag(address: str) -> str:
 def read(data: bytes) -> Message | None:
     """Read a datagram; None for what is not SIP, or belongs to no call."""
     head, _, body = data.partition(b"\r\n\r\n")
-    start, *lines = re.sub(r"\r\n[ \t]+", " ", head.decode("utf-8", "replace")).split("\r\n")
-    headers = []
-    for text in lines:
-        name, colon, value = text.partition(":")
+    text = head.decode("utf-8", "replace")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    start, *lines = text.split("\r\n")
+    words = start.split(" ", 2)
+    headers: dict[str, list[str]] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
         if colon:
             name = name.strip().lower()
-            headers.append((_COMPACT.get(name, name), value.strip()))
-    words = start.split(" ", 2)
-    if len(words) != 3 or not any(name == "call-id" and value for name, value in headers):
+            headers.setdefault(_COMPACT.get(name, name), []).append(value.strip())
+    if len(words) != 3 or not any(headers.get("call-id", ())):
         return None
     if words[0] == "SIP/2.0" and words[1].isascii() and words[1].isdigit():
-        method = next((value for name, value in headers if name == "cseq"), "").rpartition(" ")[2]
-        return Message(method, int(words[1]), words[2], "", tuple(headers), body)
+        method = headers.get("cseq", [""])[0].rpartition(" ")[2]
+        return Message(method, int(words[1][:3]), words[2], "", headers, body)
     if words[2] != "SIP/2.0":
         return None
     user = _USER.match(words[1])
-    return Message(words[0], 0, "", user[1] if user else "", tuple(headers), body)
+    return Message(words[0], 0, "", user[1] if user else "", headers, body)
 
 
 def response(request: Message, code: int, phrase: str) -> bytes:

@@ -129,8 +129,6 @@ class UserAgent:
         A trunk that cannot be found or reached gives a `PreparedCall` with its failure. Raises
         ValueError for a number or caller ID that cannot stand in a SIP URI, and NoPortAvailable.
         """
-        if self._closed:
-            raise RuntimeError("the user agent is closed")
         trunk = request.trunk
         uri = _uri(request.number, trunk.host, trunk.port)
         target = await self._resolver.resolve(trunk.host, trunk.port)
@@ -180,8 +178,11 @@ class UserAgent:
     def place(self, prepared: PreparedCall, on_event: Callable[[CallEvent], None]) -> OutboundCall:
         """Send the INVITE of a prepared call."""
         call = OutboundCall(prepared, self._clock, on_event, self._over)
-        self._calls[call.call_id] = call
-        call.start()
+        if self._closed:
+            call.abandon()
+        else:
+            self._calls[call.call_id] = call
+            call.start()
         return call
 
     async def call(
@@ -259,6 +260,8 @@ class UserAgent:
 
     async def _line(self, host: str) -> _Line:
         async with self._opening:
+            if self._closed:
+                raise OSError("the user agent is closed")
             if host not in self._lines:
                 self._lines[host] = await self._open_line(host)
             return self._lines[host]

@@ -6,10 +6,9 @@ import collections
 import dataclasses
 from typing import TYPE_CHECKING
 
-import structlog
-
 from dialer.sip.effects import SendDatagram
 from dialer.sip.endpoint import Endpoint
+from dialer.ua.guard import guarded
 from dialer.ua.transport import UdpTransport, bind
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from dialer.sip.endpoint import EndpointSettings
     from dialer.sip.identity import HostPort
     from dialer.ua.transport import Direction
-
-_log = structlog.get_logger(__name__)
 
 
 class SipDriver:
@@ -62,7 +59,7 @@ class SipDriver:
     def receive(self, data: bytes, source: HostPort) -> None:
         """Let the endpoint take in a datagram."""
         if self._on_message is not None:
-            self._guarded(self._on_message, "received", source, data)
+            guarded(self._on_message, "received", source, data)
         self.perform(self.endpoint.receive(data, source, self._clock.monotonic()))
 
     def _failed(self, destination: HostPort) -> None:
@@ -80,7 +77,7 @@ class SipDriver:
                 if isinstance(effect, SendDatagram):
                     self.send(effect.data, effect.destination)
                 else:
-                    self._guarded(self._on_event, self, effect)
+                    guarded(self._on_event, self, effect)
         finally:
             self._running = False
         self._set_timer()
@@ -88,7 +85,7 @@ class SipDriver:
     def send(self, data: bytes, destination: HostPort) -> None:
         """Put a datagram on the wire."""
         if self._on_message is not None:
-            self._guarded(self._on_message, "sent", destination, data)
+            guarded(self._on_message, "sent", destination, data)
         self.transport.send(data, destination)
 
     def _set_timer(self) -> None:
@@ -104,12 +101,6 @@ class SipDriver:
     def _timer_due(self) -> None:
         self._timer = None
         self.perform(self.endpoint.handle_timer(self._clock.monotonic()))
-
-    def _guarded(self, function: Callable[..., None], *arguments: object) -> None:
-        try:
-            function(*arguments)
-        except Exception:  # noqa: BLE001 - one bad event must not stop the others
-            _log.exception("a SIP event was not handled", function=function.__qualname__)
 
     async def close(self) -> None:
         """Stop the timer and close the socket."""

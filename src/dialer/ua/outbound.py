@@ -20,6 +20,7 @@ from dialer.ua.call import (
     Progress,
     Provisional,
 )
+from dialer.ua.guard import guarded
 from dialer.ua.reason import q850_cause
 from dialer.ua.session import UNUSABLE
 
@@ -139,7 +140,7 @@ class OutboundCall:
         if self.answered:
             self._finish(hung_up_by=HungUpBy.US)
         else:
-            self._finish(self._giving_up or LocalCause.CANCELLED)
+            self._finish(self._prepared.failure or self._giving_up or LocalCause.CANCELLED)
 
     # what the endpoint tells
 
@@ -170,7 +171,7 @@ class OutboundCall:
                 self._route.session.accept(*self._early_answer)
             except UNUSABLE as error:
                 _log.debug("early media is of no use", call_id=self.call_id, reason=str(error))
-        self._tell(Progress(provisional, rings))
+        guarded(self._on_event, Progress(provisional, rings))
 
     def _answered(self, event: effects.AnswerReceived) -> None:
         if event.fork:
@@ -198,7 +199,7 @@ class OutboundCall:
         now = self._clock.now()
         self._note(answered=True, answered_at=now)
         self._set_timer(self.request.max_talk, self._bye)
-        self._tell(Answered(dialog_identity(event.dialog), now))
+        guarded(self._on_event, Answered(dialog_identity(event.dialog), now))
 
     def _resent(self, event: effects.InviteResent) -> None:
         self._sent(leg_identity(event.leg))
@@ -312,13 +313,7 @@ class OutboundCall:
         self._timer = self._clock.call_at(self._clock.monotonic() + seconds, callback)
 
     def _sent(self, identity: LegIdentity) -> None:
-        self._tell(InviteSent(identity, self._clock.now()))
-
-    def _tell(self, event: CallEvent) -> None:
-        try:
-            self._on_event(event)
-        except Exception:  # noqa: BLE001 - a listener's fault must not end the call
-            _log.exception("a call's listener failed", call_id=self.call_id)
+        guarded(self._on_event, InviteSent(identity, self._clock.now()))
 
     def _note(self, **facts: Any) -> None:
         self._known = dataclasses.replace(self._known, **facts)

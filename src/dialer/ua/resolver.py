@@ -43,7 +43,12 @@ class Resolver:
             task = asyncio.create_task(self._look_up(host), name=f"look up {host}")
             self._asking[host] = task
             task.add_done_callback(lambda _: self._asking.pop(host, None))
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():  # by close(); nobody cancelled the one who asks
+                return None
+            raise
 
     async def _look_up(self, host: str) -> str | None:
         loop = asyncio.get_running_loop()
