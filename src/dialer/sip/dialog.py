@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from dialer.sip.fields import parse_address
+from dialer.sip.fields import bracketed, parse_address
 from dialer.sip.identity import DialogState, HostPort
 from dialer.sip.message import MAX_URI, is_loose_router, uri_address
 
@@ -54,7 +54,7 @@ class Dialog:
             remote_tag=response.to_tag,
             local_cseq=response.cseq,
             remote_cseq=None,
-            remote_target=_usable(response.contact) or request_uri,
+            remote_target=_target(target, response.contact, request_uri),
             route=tuple(reversed(response.values("record-route")[:_MAX_ROUTES])),
             fallback=target,
         )
@@ -70,7 +70,9 @@ class Dialog:
             remote_tag=request.from_tag,
             local_cseq=0,
             remote_cseq=request.cseq,
-            remote_target=_usable(request.contact) or parse_address(request.first("from")).uri,
+            remote_target=_target(
+                source, request.contact, parse_address(request.first("from")).uri
+            ),
             route=request.values("record-route")[:_MAX_ROUTES],
             fallback=source,
         )
@@ -143,11 +145,13 @@ class Dialog:
 
     def refresh(self, message: Request | Response) -> None:
         """Take a new remote target from a target refresh (RFC 3261 §12.2.1.2, §12.2.2)."""
-        self.remote_target = _usable(message.contact) or self.remote_target
+        self.remote_target = _target(self.fallback, message.contact, self.remote_target)
 
 
-def _usable(uri: str) -> str:
-    """Return a Contact URI that may stand in a request line, "" for anything else."""
-    plain = uri.partition("?")[0]
-    usable = 0 < len(plain) <= MAX_URI and not any(c in plain for c in ' \t<>"')
-    return plain if usable and ":" in plain else ""
+def _target(last_resort: HostPort, *uris: str) -> str:
+    """Return the first of `uris` that may stand in a request line, without URI headers."""
+    for uri in uris:
+        plain = uri.partition("?")[0]
+        if 0 < len(plain) <= MAX_URI and ":" in plain and not any(c in plain for c in ' \t<>"'):
+            return plain
+    return f"sip:{bracketed(last_resort.host)}:{last_resort.port}"

@@ -7,6 +7,7 @@ import re
 
 _SPECIAL = re.compile(r'["\\<>,;]')
 _QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _DELTA_SECONDS = re.compile(r"[0-9]{1,10}(?![0-9])")
 
 
@@ -65,7 +66,7 @@ def unquote(text: str) -> str:
     """Return what a quoted-string says; other text stays as it is."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
-    return re.sub(r"\\(.)", r"\1", text[1:-1])
+    return _ESCAPED.sub(r"\1", text[1:-1])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -43,8 +43,16 @@ Headers = tuple[tuple[str, str], ...]
 class Client:
     """A client transaction at work, and whom its responses and its failure go to."""
 
-    __slots__ = ("_layer", "destination", "key", "machine", "on_end", "on_failure", "on_response",
-                 "timers")  # fmt: skip
+    __slots__ = (
+        "_layer",
+        "destination",
+        "key",
+        "machine",
+        "on_end",
+        "on_failure",
+        "on_response",
+        "timers",
+    )
 
     def __init__(
         self,
