@@ -23,18 +23,26 @@ class TrunkHealth:
     """Holds a trunk that fails, then lets single calls through until one succeeds.
 
     `now` is in seconds on a clock that never steps. `reason` is a sentence for a person, empty
-    while the trunk is up. `rate` is the share of the configured calls per second.
+    while the trunk is up; `since` is when it was given. `asked_until` is the trunk's own
+    Retry-After, which no success of another call ends. `rate` is the share of the configured
+    calls per second.
     """
 
     reason: str = ""
     since: float = 0.0
     held_until: float = 0.0
-    asked_until: float = 0.0  # the trunk's own Retry-After, which no success of another call ends
+    asked_until: float = 0.0
     rate: float = 1.0
     unreached: int = 0
     refused: int = 0
     _hold: float = FIRST_HOLD
     _rate_at: float = 0.0
+
+    def why_not(self, now: float) -> str:
+        """Return why no call may be given to the trunk now, "" where one may."""
+        if now < self.asked_until:
+            return f"it asked for a pause of {self.asked_until - now:.0f} s more (Retry-After)"
+        return self.reason if now < self.held_until else ""
 
     def usable(self, now: float) -> bool:
         """Whether a call may be given to the trunk now."""
@@ -55,9 +63,8 @@ class TrunkHealth:
         climbed = int((now - self._rate_at) / RECOVERY) / 10
         return min(1.0, self.rate + max(0.0, climbed))
 
-    def record(self, rule: Rule, retry_after: int | None, now: float) -> bool:
-        """Take in what became of a call; return whether the trunk went up or was held by it."""
-        before = self.reason
+    def record(self, rule: Rule, retry_after: int | None, now: float) -> None:
+        """Take in what became of a call."""
         match rule.trunk:
             case TrunkEffect.BREAKER:
                 self.unreached += 1
@@ -70,40 +77,33 @@ class TrunkHealth:
                 self.refused += 1
                 if self.refused >= DOWN_AFTER or self.probing:
                     self._hold_for(
-                        now,
-                        f"refused {self.refused} calls in a row ({rule.outcome}): check account",
+                        now, f"it refused {self.refused} calls in a row ({rule.outcome})"
                     )
             case TrunkEffect.HOLD_TARGET if retry_after:
                 self.unreached = 0
-                seconds = min(float(retry_after), LONGEST_HOLD)
-                self._mark(now, f"asked for {seconds:.0f} s without calls ({rule.outcome})")
-                self.asked_until = max(self.asked_until, now + seconds)
+                self.asked_until = max(self.asked_until, now + min(retry_after, LONGEST_HOLD))
             case TrunkEffect.SLOW_DOWN:
+                self.unreached = 0
                 self.rate = max(SLOWEST, self.current_rate(now) / 2)
                 self._rate_at = now
             case TrunkEffect.HEALTHY:
-                self._up(now)
+                self._up()
             case _:
                 # an answer of whatever kind shows that the trunk is there
                 self.unreached = 0
                 if not self.refused:
-                    self._up(now)
-        return self.reason != before
+                    self._up()
 
     def _hold_for(self, now: float, reason: str) -> None:
         if self.probing:
             self._hold = min(self._hold * 2, LONGEST_HOLD)
-        self._mark(now, reason)
-        self.held_until = now + self._hold
-
-    def _mark(self, now: float, reason: str) -> None:
-        if not self.probing:
+        else:
             self.since = now
         self.reason = reason
+        self.held_until = now + self._hold
 
-    def _up(self, now: float) -> None:
-        if now >= self.asked_until:
-            self.reason = ""
+    def _up(self) -> None:
+        self.reason = ""
         self.unreached = self.refused = 0
         self.held_until = 0.0
         self._hold = FIRST_HOLD

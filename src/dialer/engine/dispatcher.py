@@ -11,7 +11,7 @@ from dialer.campaign.evidence import Evidence, LocalCause
 from dialer.campaign.pacing import TokenBucket
 from dialer.engine import placer
 from dialer.engine.trunk_set import burst_of
-from dialer.store import attempts, queue
+from dialer.store import attempts, queue, withdrawal
 from dialer.store.errors import Unavailable
 from dialer.store.records import UndialedResult
 from dialer.ua.media import NoPortAvailable
@@ -74,18 +74,35 @@ class Dispatcher:
         self._buckets: dict[int, TokenBucket] = {}
         self._promoted_at = self._full_pass_at = float("-inf")
         self._complained: set[int] = set()
+        self._doubtful: set[UUID] | None = None
 
     async def run_once(self) -> int:
         """Place what may be placed now; return how many calls. Raises `Unavailable`."""
         if not self._may_dial():
             return 0
+        await self._resolve_doubt()
         await self._promote()
         campaigns = await queue.dialable_campaigns(self._pool)
         self._forget_others({campaign.id for campaign in campaigns})
         placed = 0
-        for campaign in campaigns:
-            placed += await self._dial(campaign)
+        try:
+            for campaign in campaigns:
+                placed += await self._dial(campaign)
+        except Unavailable:
+            self._doubtful = self._doubtful or set()
+            raise
         return placed
+
+    async def _resolve_doubt(self) -> None:
+        """Undo what an unanswered claim or commit may have left: nothing of it was sent."""
+        if self._doubtful is None:
+            return
+        node, epoch = self._lease.name, self._lease.epoch
+        withdrawn = await withdrawal.withdraw(self._pool, node, epoch, self._doubtful)
+        held = await withdrawal.claimed_by(self._pool, node, epoch)
+        await self._give_back(held)
+        self._doubtful = None
+        log.info("calls taken back that were never sent", committed=withdrawn, claimed=len(held))
 
     async def _promote(self) -> None:
         now = self._clock.monotonic()
@@ -177,30 +194,45 @@ class Dispatcher:
         asked = self._clock.monotonic()
         try:
             committed = await self._commit(ready)
+            if self._clock.monotonic() - asked > LATE:
+                committed = await self._still_wanted(ready, committed)
         except Unavailable:
+            self._doubtful = {one.attempt_id for one in ready}
             _release(ready)
             raise
-        now = self._clock.monotonic()
         if not self._lease.safe():
             # Another node may hold these calls by now; it records them as interrupted.
             log.error("lease ran out before the INVITEs left", calls=len(committed))
             _release(ready)
             return committed
-        placed: dict[int, int] = {}
-        for one in ready:
-            if one.attempt_id in committed:
-                self._live.place(one.claimed, one.attempt_id, one.prepared, trunk)
-                campaign_id = one.claimed.campaign_id
-                placed[campaign_id] = placed.get(campaign_id, 0) + 1
-            else:
-                one.prepared.release()
-        trunk.started(sum(placed.values()), now)
-        for campaign_id, calls in placed.items():
-            if campaign_id in self._buckets:
-                self._buckets[campaign_id].take(calls, now)
-        if now - asked > LATE:
-            log.info("slow commit", seconds=round(now - asked, 3), calls=len(committed))
+        self._send([one for one in ready if one.attempt_id in committed], trunk)
+        _release(one for one in ready if one.attempt_id not in committed)
         return committed
+
+    def _send(self, ready: Sequence[Ready], trunk: TrunkState) -> None:
+        now = self._clock.monotonic()
+        trunk.started(len(ready), now)
+        for one in ready:
+            self._live.place(one.claimed, one.attempt_id, one.prepared, trunk)
+            bucket = self._buckets.get(one.claimed.campaign_id)
+            if bucket is not None:
+                bucket.take(1, now)
+
+    async def _still_wanted(
+        self, ready: Sequence[Ready], committed: Collection[UUID]
+    ) -> Collection[UUID]:
+        """After a slow commit: take back the calls of campaigns that were paused meanwhile."""
+        wanted = await withdrawal.in_progress(
+            self._pool, {one.claimed.campaign_id for one in ready}
+        )
+        late = {
+            one.attempt_id
+            for one in ready
+            if one.attempt_id in committed and one.claimed.campaign_id not in wanted
+        }
+        if late:
+            await withdrawal.withdraw(self._pool, self._lease.name, self._lease.epoch, late)
+        return set(committed) - late
 
     async def _commit(self, ready: Sequence[Ready]) -> Collection[UUID]:
         legs = [

@@ -151,7 +151,8 @@ class LiveCalls:
         def over(task: asyncio.Task[None]) -> None:
             self._conversations.discard(task)
             if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("conversation failed", call=live.claimed.id, error=repr(error))
+                log.error("conversation failed", call=live.claimed.id, error=str(error))
+                live.override = live.override or LocalCause.BOT_FAILED
                 self._end(live)
 
         return over

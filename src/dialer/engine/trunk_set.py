@@ -12,8 +12,6 @@ from dialer.campaign.trunk_health import TrunkHealth
 from dialer.ua.call import Trunk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from dialer import config
     from dialer.campaign.outcome import Rule
 
@@ -67,13 +65,14 @@ class TrunkState:
             self.health.called(now)
 
     def ended(self, rule: Rule, retry_after: int | None, now: float) -> None:
-        """Take in what became of a call; says in the log when that changes the trunk's health."""
+        """Take in what became of a call; the log tells when that holds or frees the trunk."""
+        before = self.health.usable(now)
         was = self.health.reason
-        if self.health.record(rule, retry_after, now):
-            if self.health.reason:
-                log.warning("trunk held", trunk=self.trunk.name, reason=self.health.reason)
-            else:
-                log.info("trunk up again", trunk=self.trunk.name, was=was)
+        self.health.record(rule, retry_after, now)
+        if before and not self.health.usable(now):
+            log.warning("trunk held", trunk=self.trunk.name, reason=self.health.why_not(now))
+        elif was and not self.health.reason:
+            log.info("trunk up again", trunk=self.trunk.name, was=was)
 
 
 class TrunkSet(dict[str, TrunkState]):
@@ -92,11 +91,3 @@ class TrunkSet(dict[str, TrunkState]):
                 bucket=TokenBucket(one.calls_per_second, burst_of(one.calls_per_second), now),
             )
         return trunks
-
-    def unusable(self, now: float) -> Mapping[str, str]:
-        """Return the trunks that are held now, with the reason."""
-        return {
-            name: state.health.reason
-            for name, state in self.items()
-            if not state.health.usable(now)
-        }

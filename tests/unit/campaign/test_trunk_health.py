@@ -66,7 +66,7 @@ def test_an_open_breaker_lets_one_call_through_and_waits_for_it():
     health.record(BREAKER, None, 162.0)
     assert not health.usable(162.0 + 59.9), "each failed probe doubles the hold"
     health.called(222.0)
-    assert health.record(HEALTHY, None, 223.0)
+    health.record(HEALTHY, None, 223.0)
     assert health.usable(223.0)
     assert not health.probing
 
@@ -92,7 +92,10 @@ def test_retry_after_holds_the_trunk_and_without_one_it_is_not_held():
     assert after(HOLD).usable(100.0), "one unregistered extension must not stop the trunk"
     held = after(HOLD, retry_after=20)
     assert not held.usable(119.9)
+    assert held.why_not(119.0) == "it asked for a pause of 1 s more (Retry-After)"
     assert held.usable(120.0)
+    assert not held.probing
+    assert held.why_not(120.0) == ""
     held.record(HEALTHY, None, 110.0)
     assert not held.usable(119.9), "another call's success does not end what the trunk asked for"
     assert after(HOLD, retry_after=86400).usable(100.0 + trunk_health.LONGEST_HOLD)
@@ -125,7 +128,6 @@ def test_whatever_happens_it_is_usable_again_within_five_minutes(steps):
         if health.usable(now):
             health.called(now)
         health.record(one, retry_after, now)
-        assert bool(health.reason) == health.probing
-        assert health.usable(now) or health.reason
+        assert bool(health.why_not(now)) != health.usable(now)
     assert health.usable(now + trunk_health.LONGEST_HOLD)
     assert trunk_health.SLOWEST <= health.current_rate(now) <= 1.0

@@ -1,0 +1,94 @@
+"""Undoing what a node has committed and not sent: nothing of it has reached the network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dialer.store.pool import session
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Collection
+    from uuid import UUID
+
+    from dialer.store.pool import Database
+
+# The attempt goes as if it had never been. In a campaign that was finished meanwhile the call
+# ends as Finish would have ended it.
+WITHDRAW = """
+WITH held AS MATERIALIZED (
+    SELECT k.id, k.campaign_id, k.attempt_id AS unsent, a.was
+    FROM calls AS k JOIN attempts AS a ON a.id = k.attempt_id
+    WHERE k.attempt_id = ANY($3::uuid[]) AND k.node = $1 AND k.epoch = $2 AND k.phase = 'dialing'
+), campaign AS (
+    SELECT id, status FROM campaigns
+    WHERE id IN (SELECT campaign_id FROM held)
+    ORDER BY id
+    FOR KEY SHARE
+), moved AS (
+    UPDATE calls AS k
+    SET status = CASE
+            WHEN c.status <> 'finished' THEN h.was
+            WHEN h.was = 'planned' THEN 'not_dialed'
+            ELSE k.last_final_status
+        END,
+        due = CASE
+            WHEN c.status <> 'finished' THEN coalesce($4::timestamptz, clock_timestamp())
+        END,
+        phase = NULL, node = NULL, epoch = NULL, trunk = NULL, attempts = k.attempts - 1,
+        attempt_id = (
+            SELECT a.id FROM attempts AS a
+            WHERE a.call_id = k.id AND a.id <> h.unsent
+            ORDER BY a.ordinal DESC LIMIT 1),
+        updated_at = clock_timestamp()
+    FROM held AS h JOIN campaign AS c ON c.id = h.campaign_id
+    WHERE k.id = h.id AND k.attempt_id = h.unsent AND k.node = $1 AND k.epoch = $2
+        AND k.phase = 'dialing'
+    RETURNING k.id, k.account_id, k.campaign_id, k.status, k.priority, k.position, k.due, h.unsent
+), leg AS (
+    DELETE FROM legs USING moved AS m WHERE legs.attempt_id = m.unsent
+), attempt AS (
+    DELETE FROM attempts USING moved AS m WHERE attempts.id = m.unsent
+), added AS (
+    INSERT INTO ready (call_id, campaign_id, priority, position)
+    SELECT id, campaign_id, priority, position FROM moved WHERE due IS NOT NULL
+    ON CONFLICT DO NOTHING
+), told AS (
+    INSERT INTO events (account_id, campaign_id, call_id, kind, data)
+    SELECT account_id, campaign_id, id, 'call.' || status,
+        jsonb_build_object('from', 'in_progress', 'to', status, 'reason', 'no INVITE was sent')
+    FROM moved
+)
+SELECT count(*) FROM moved
+"""
+
+CLAIMED = "SELECT id FROM calls WHERE node = $1 AND epoch = $2 AND phase = 'claimed'"
+
+IN_PROGRESS = "SELECT id FROM campaigns WHERE id = ANY($1::bigint[]) AND status = 'in_progress'"
+
+
+async def withdraw(
+    db: Database,
+    node: str,
+    epoch: int,
+    attempt_ids: Collection[UUID],
+    now: dt.datetime | None = None,
+) -> int:
+    """Take back attempts whose INVITE never left, their calls due now; return how many were ours.
+
+    The caller vouches that nothing was sent: its commit was not acknowledged, or came too late.
+    """
+    async with session(db) as connection:
+        return int(await connection.fetchval(WITHDRAW, node, epoch, list(attempt_ids), now))
+
+
+async def claimed_by(db: Database, node: str, epoch: int) -> list[int]:
+    """List the calls that a node holds and has not begun to dial."""
+    async with session(db) as connection:
+        return [row["id"] for row in await connection.fetch(CLAIMED, node, epoch)]
+
+
+async def in_progress(db: Database, campaign_ids: Collection[int]) -> set[int]:
+    """Return which of these campaigns are in progress at this moment."""
+    async with session(db) as connection:
+        return {row["id"] for row in await connection.fetch(IN_PROGRESS, list(campaign_ids))}
