@@ -169,3 +169,8 @@ def answering(party, *, ring=0.2, answer=1.0, code=200, talk=None):
             party.link.after(answer + talk, lambda: party.bye(event.call_id))
 
     party.on_event = act
+
+
+def all_idle(link):
+    """Say whether no party has anything left in its tables."""
+    return all(party.endpoint.idle for party in link.parties.values())
