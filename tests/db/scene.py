@@ -26,7 +26,9 @@ HOUR = dt.timedelta(hours=1)
 TRUNK = "lab"
 SETTINGS = CampaignSettings(name="Spring", trunks=(TRUNK,), max_simultaneous_calls=100)
 
-ANSWERED = Verdict("answered", "answered", CallStatus.ANSWERED, CallStatus.ANSWERED, True, None, 0, 0)
+ANSWERED = Verdict(
+    "answered", "answered", CallStatus.ANSWERED, CallStatus.ANSWERED, True, None, 0, 0
+)
 INVALID = Verdict(
     "invalid_number",
     "not-dialable",

@@ -12,7 +12,6 @@ from dialer.store.records import DEFAULT_ACCOUNT, NewCall
 from tests.db import scene
 
 
-
 async def test_calls_are_claimed_in_list_order_with_all_that_dialing_needs(pool):
     campaign = await scene.campaign(pool, 3, caller_ids=("+49301",), retry_by_outcome={"busy": 60})
     node = await scene.node(pool)
@@ -130,7 +129,12 @@ async def test_nodes_that_claim_at_once_share_the_calls_and_keep_the_limits(pool
     crowd = [await scene.node(pool, f"node {i}") for i in range(6)]
     limits = {"lab": 70}
     batches = await asyncio.gather(
-        *(one.claim(which, 9, limits) for one in crowd for _ in range(3) for which in (campaign, other))
+        *(
+            one.claim(which, 9, limits)
+            for one in crowd
+            for _ in range(3)
+            for which in (campaign, other)
+        )
     )
     claimed = [call for batch in batches for call in batch]
     assert len({call.id for call in claimed}) == len(claimed) == 70
