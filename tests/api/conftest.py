@@ -1,14 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import re
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
-from dialer.api.app import create_app
+from dialer.api.app import create_app, listen
 from dialer.api.settings import ApiSettings
 from dialer.clock import SystemClock
 from dialer.metrics import Metrics
@@ -20,8 +20,9 @@ SETTINGS = {"name": "Spring", "caller_ids": ["+4930123456"], "trunks": ["pbx"]}
 class Api:
     """The application behind a real socket, and short words for what the tests ask of it."""
 
-    def __init__(self, client, metrics):
+    def __init__(self, client, address, metrics):
         self.client = client
+        self.host, self.port = address
         self.metrics = metrics
 
     async def __call__(self, method, path, expect=200, **request):
@@ -48,6 +49,14 @@ class Api:
         created = await self("POST", "/v1/campaigns", 201, json={**SETTINGS, **settings})
         return f"/v1/campaigns/{created['id']}"
 
+    async def answered(self, method, route, status):
+        """Wait until a request has been answered so."""
+        labels = {"method": method, "route": route, "status": str(status)}
+        name = "dialer_api_requests_total"
+        async with asyncio.timeout(20):
+            while not self.metrics.registry.get_sample_value(name, labels):  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
+
     async def add(self, path, *numbers, expect=200):
         return await self("POST", f"{path}/numbers", expect, json=list(numbers))
 
@@ -55,13 +64,22 @@ class Api:
 @contextlib.asynccontextmanager
 async def served(pool, **settings):
     """Serve the API over `pool` on a free port of loopback."""
-    defaults = {"known_trunks": TRUNKS, "internal_numbers": re.compile("[1-9][0-9]{2,4}")}
+    defaults = {
+        "port": 0,
+        "known_trunks": TRUNKS,
+        "internal_numbers": re.compile("[1-9][0-9]{2,4}"),
+    }
     metrics = Metrics()
     app = create_app(pool, ApiSettings(**{**defaults, **settings}), SystemClock(), metrics)
-    async with TestClient(
-        TestServer(app), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
-    ) as client:
-        yield Api(client, metrics)
+    runner = await listen(app)
+    address = runner.addresses[0]
+    try:
+        async with aiohttp.ClientSession(
+            "http://{}:{}".format(*address), cookie_jar=aiohttp.DummyCookieJar()
+        ) as client:
+            yield Api(client, address, metrics)
+    finally:
+        await runner.cleanup()
 
 
 @pytest.fixture

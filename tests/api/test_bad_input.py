@@ -220,7 +220,7 @@ async def test_a_compressed_bomb_is_too_large(serve):
 
 async def _raw(api, data):
     """Send bytes, and nothing more, and return the problem that comes back."""
-    reader, writer = await asyncio.open_connection(api.client.server.host, api.client.server.port)
+    reader, writer = await asyncio.open_connection(api.host, api.port)
     writer.write(data)
     answer = await reader.readuntil(b"}")
     writer.close()

@@ -101,14 +101,13 @@ async def test_a_last_page_that_is_full_has_no_next(api):
     assert second["next_cursor"] is None
 
 
-@pytest.mark.parametrize("name", FULL)
-async def test_changes_one_setting_and_no_other(api, name):
-    path = await api.campaign()
-    before = await api("GET", path)
-    after = await api("PATCH", path, json={name: FULL[name]})
-    changed = {key for key in after if after[key] != before[key]}
-    assert changed == {name}
-    assert {**before, **after} == await api("GET", path)
+async def test_changes_one_setting_and_no_other(api):
+    for name, value in FULL.items():
+        path = await api.campaign()
+        before = await api("GET", path)
+        after = await api("PATCH", path, json={name: value})
+        assert {key for key in after if after[key] != before[key]} == {name}
+        assert {**before, **after} == await api("GET", path)
 
 
 async def test_null_takes_a_setting_away(api):
@@ -215,21 +214,20 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("way", "move", "status"), REFUSED)
-async def test_a_refused_move_names_the_status_and_what_it_allows(api, way, move, status):
-    path = await api.campaign()
-    for step in way:
-        await api("POST", f"{path}/{step}")
-    before = await api("GET", path)
-    problem = await api("POST", f"{path}/{move}", 409)
-    assert problem["current_status"] == status
-    assert move not in problem["allowed"]
-    assert CampaignStatus(status).label.lower() in problem["detail"]
-    for allowed in problem["allowed"]:
-        assert allowed in problem["detail"]
-    assert await api("GET", path) == before
-    if status == "draft":
-        assert set(problem["allowed"]) == DRAFT_MOVES
+async def test_a_refused_move_names_the_status_and_what_it_allows(api):
+    for way, move, status in REFUSED:
+        path = await api.campaign()
+        for step in way:
+            await api("POST", f"{path}/{step}")
+        before = await api("GET", path)
+        problem = await api("POST", f"{path}/{move}", 409)
+        assert problem["current_status"] == status
+        assert move not in problem["allowed"]
+        assert CampaignStatus(status).label.lower() in problem["detail"]
+        assert all(allowed in problem["detail"] for allowed in problem["allowed"])
+        assert await api("GET", path) == before
+        if status == "draft":
+            assert set(problem["allowed"]) == DRAFT_MOVES
 
 
 async def test_a_planned_campaign_keeps_a_start_time(api):

@@ -34,9 +34,7 @@ async def test_refuses_a_host_header_that_is_none(bare_api, host):
 
 async def test_refuses_two_host_headers_and_none(bare_api):
     for lines in ("Host: localhost\r\nHost: evil.example\r\n", ""):
-        reader, writer = await asyncio.open_connection(
-            bare_api.client.server.host, bare_api.client.server.port
-        )
+        reader, writer = await asyncio.open_connection(bare_api.host, bare_api.port)
         writer.write(f"GET /healthz HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode())
         answer = await reader.read()
         writer.close()
@@ -52,7 +50,7 @@ async def test_answers_to_configured_names(serve):
 
 async def test_answers_to_the_address_that_it_is_reached_at(serve):
     async with serve(None, bind_host="0.0.0.0", token=TOKEN) as api:
-        await api("GET", "/healthz", headers={"Host": f"127.0.0.1:{api.client.port}"})
+        await api("GET", "/healthz", headers={"Host": f"127.0.0.1:{api.port}"})
         await api("GET", "/healthz", 421, headers={"Host": "192.0.2.1"})
 
 
@@ -75,8 +73,8 @@ async def test_answers_to_the_address_that_it_is_reached_at(serve):
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
 async def test_refuses_other_origins(bare_api, origin, method):
     headers = {
-        "Host": f"localhost:{bare_api.client.port}",
-        "Origin": origin.format(port=bare_api.client.port),
+        "Host": f"localhost:{bare_api.port}",
+        "Origin": origin.format(port=bare_api.port),
     }
     await bare_api(method, "/v1/campaigns", 403, headers=headers)
 

@@ -143,14 +143,18 @@ async def list_body(request: web.Request, settings: ApiSettings) -> AsyncGenerat
         raise _cut_short() from None
     except (ValueError, AssertionError, HttpProcessingError) as error:
         # aiohttp asserts what a client's broken multipart body does not hold
-        raise Problem(400, f"the upload is not valid multipart/form-data: {error}") from None
+        reason = " ".join(str(error).split())
+        raise Problem(400, f"the upload is not valid multipart/form-data: {reason}") from None
 
 
 async def _read(source: StreamReader | BodyPartReader) -> bytes:
     """Return the next piece of a body or of a part of one, b"" at its end."""
-    if isinstance(source, BodyPartReader):
-        return await source.read_chunk(CHUNK)
-    return await source.read(CHUNK)
+    if not isinstance(source, BodyPartReader):
+        return await source.read(CHUNK)
+    piece = await source.read_chunk(CHUNK)
+    if not piece and not source.at_eof():
+        raise ValueError("the boundary after the file is missing")
+    return piece
 
 
 async def _first_file(request: web.Request) -> BodyPartReader:
