@@ -29,8 +29,7 @@ class ClientNonInvite:
 
     def start(self) -> list[Output]:
         """Send the request for the first time."""
-        # §17.1.2.2: "the client transaction [...] SHOULD set timer F to fire in 64*T1 seconds";
-        # "if an unreliable transport is in use, [...] timer E to fire in T1 seconds".
+        # §17.1.2.2: timer F of 64*T1 on every transport, timer E of T1 on unreliable ones only.
         outputs: list[Output] = [Send(self._request), Start(Timer.F, 64 * self._timings.t1)]
         if not self._timings.reliable:
             outputs.append(Start(Timer.E, self._interval))
@@ -50,17 +49,14 @@ class ClientNonInvite:
 
     def _trying(self, given: ClientInput) -> list[Output]:
         if given is Timer.E:
-            # §17.1.2.2: "If timer E fires while still in this state, the timer is reset, but this
-            # time with a value of MIN(2*T1, T2)", and the request is retransmitted.
+            # §17.1.2.2: timer E retransmits in Trying, after twice the wait each time, at most T2.
             self._interval = min(2 * self._interval, self._timings.t2)
             return [Send(self._request), Start(Timer.E, self._interval)]
         return self._waiting(given)
 
     def _proceeding(self, given: ClientInput) -> list[Output]:
         if given is Timer.E:
-            # §17.1.2.2: "If Timer E fires while in the 'Proceeding' state, the request MUST be
-            # passed to the transport layer for retransmission, and Timer E MUST be reset with a
-            # value of T2 seconds."
+            # §17.1.2.2: timer E goes on in Proceeding, now always with T2.
             return [Send(self._request), Start(Timer.E, self._timings.t2)]
         return self._waiting(given)
 
@@ -68,30 +64,27 @@ class ClientNonInvite:
         """Act on what means the same in "Trying" and "Proceeding"."""
         if isinstance(given, Response):
             if given.code < 200:
-                # §17.1.2.2: "If a provisional response is received while in the 'Trying' state,
-                # the response MUST be passed to the TU, and [...] 'Proceeding'."
+                # §17.1.2.2: a provisional response goes to the TU and moves to Proceeding.
                 self.state = State.PROCEEDING
                 return [Deliver(given)]
-            # §17.1.2.2: a final response is passed up and moves to "Completed"; "Timer K MUST be
-            # set to fire in T4 seconds for unreliable transports, and zero seconds for reliable".
+            # §17.1.2.2: a final response goes to the TU and moves to Completed; timer K is T4 on
+            # unreliable transports, zero on reliable ones.
             self.state = State.COMPLETED
             linger = 0.0 if self._timings.reliable else self._timings.t4
             return [Stop(Timer.E), Stop(Timer.F), Start(Timer.K, linger), Deliver(given)]
         if given is Timer.F:
-            # §17.1.2.2: "If Timer F fires [...], the client transaction SHOULD inform the TU about
-            # the timeout, and then it SHOULD enter the 'Terminated' state."
+            # §17.1.2.2: timer F means that no final response came; the TU is told.
             self.state = State.TERMINATED
             return [Failure.TIMEOUT]
         if given is TRANSPORT_ERROR:
-            # §17.1.4: inform the TU, terminate.
+            # §17.1.4: a transport failure is told to the TU and ends the transaction.
             self.state = State.TERMINATED
             return [Failure.TRANSPORT]
         return []
 
     def _completed(self, given: ClientInput) -> list[Output]:
-        # §17.1.2.2: this state "exists to buffer any additional response retransmissions".
+        # §17.1.2.2: Completed is there to swallow retransmitted responses.
         if given is Timer.K:
-            # §17.1.2.2: "If Timer K fires [...], the client transaction MUST transition to the
-            # 'Terminated' state."
+            # §17.1.2.2: timer K ends the wait for them.
             self.state = State.TERMINATED
         return []

@@ -16,9 +16,8 @@ def split_outside_quotes(text: str, separator: str) -> list[str]:
 
     Pieces are stripped, empty ones are left out (RFC 3261 §7.3.1).
     """
-    if separator not in text:
-        stripped = text.strip()
-        return [stripped] if stripped else []
+    if '"' not in text and "<" not in text:
+        return [piece for part in text.split(separator) if (piece := part.strip())]
     pieces: list[str] = []
     start, escaped = 0, -1
     quoted = bracketed = False
@@ -50,6 +49,8 @@ def split_values(lines: list[str]) -> tuple[str, ...]:
 def parameters(text: str) -> dict[str, str]:
     """Return `;name=value` parameters; names in lower case, values unquoted, first one wins."""
     found: dict[str, str] = {}
+    if not text:
+        return found
     for piece in split_outside_quotes(text, ";"):
         name, _, value = piece.partition("=")
         found.setdefault(name.strip().lower(), unquote(value.strip()))

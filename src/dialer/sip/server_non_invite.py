@@ -21,7 +21,7 @@ class ServerNonInvite:
     """Carries the responses to a request other than INVITE and ACK."""
 
     def __init__(self, timings: Timings) -> None:
-        # §17.2.2: "The state machine is initialized in the 'Trying' state".
+        # §17.2.2: a non-INVITE server transaction begins in Trying.
         self.state = State.TRYING
         self._timings = timings
         self._last = b""
@@ -41,45 +41,41 @@ class ServerNonInvite:
     def _trying(self, given: ServerInput) -> list[Output]:
         if isinstance(given, Respond):
             return self._responds(given)
-        # §17.2.2: "Once in the 'Trying' state, any further request retransmissions are discarded."
+        # §17.2.2: a retransmission is discarded while there is nothing to answer it with.
         return self._failed() if given is TRANSPORT_ERROR else []
 
     def _proceeding(self, given: ServerInput) -> list[Output]:
         if isinstance(given, Respond):
             return self._responds(given)
         if isinstance(given, Request):
-            # §17.2.2: "If a retransmission of the request is received while in the 'Proceeding'
-            # state, the most recently sent provisional response MUST be passed to the transport".
+            # §17.2.2: a retransmission gets the last provisional response again.
             return [Send(self._last)]
         return self._failed() if given is TRANSPORT_ERROR else []
 
     def _responds(self, given: Respond) -> list[Output]:
         self._last = given.data
         if given.code < 200:
-            # §17.2.2: a provisional response is sent and moves to "Proceeding".
+            # §17.2.2: a provisional response is sent and moves to Proceeding.
             self.state = State.PROCEEDING
             return [Send(given.data)]
-        # §17.2.2: a final response is sent and moves to "Completed"; "Timer J to fire in 64*T1
-        # seconds for unreliable transports, and zero seconds for reliable transports".
+        # §17.2.2: a final response is sent and moves to Completed; timer J is 64*T1 on unreliable
+        # transports, zero on reliable ones.
         self.state = State.COMPLETED
         linger = 0.0 if self._timings.reliable else 64 * self._timings.t1
         return [Send(given.data), Start(Timer.J, linger)]
 
     def _completed(self, given: ServerInput) -> list[Output]:
         if isinstance(given, Request):
-            # §17.2.2: "the server transaction MUST pass the final response to the transport layer
-            # for retransmission whenever a retransmission of the request is received."
+            # §17.2.2: a retransmission gets the final response again.
             return [Send(self._last)]
         if given is Timer.J:
-            # §17.2.2: "The server transaction remains in this state until Timer J fires, at which
-            # point it MUST transition to the 'Terminated' state."
+            # §17.2.2: timer J ends the wait for retransmissions.
             self.state = State.TERMINATED
             return []
-        # §17.2.2: "Any other final responses passed by the TU to the server transaction MUST be
-        # discarded while in the 'Completed' state."
+        # §17.2.2: further final responses of the TU are discarded in Completed.
         return self._failed() if given is TRANSPORT_ERROR else []
 
     def _failed(self) -> list[Output]:
-        # §17.2.4: a transport error informs the TU and terminates the transaction.
+        # §17.2.4: a transport failure is told to the TU and ends the transaction.
         self.state = State.TERMINATED
         return [Failure.TRANSPORT]
