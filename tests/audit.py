@@ -33,7 +33,8 @@ BROKEN = {
     "a status without its event, or an event chain that is broken": """
         SELECT call_id FROM (
             SELECT call_id, data->>'from' AS was, kind, data->>'to' AS becomes,
-                lag(data->>'to', 1, 'planned') OVER (PARTITION BY call_id ORDER BY xid, id) AS before
+                lag(data->>'to', 1, 'planned')
+                    OVER (PARTITION BY call_id ORDER BY xid, id) AS before
             FROM events WHERE call_id IS NOT NULL) e
         WHERE was <> before OR kind <> 'call.' || becomes
         UNION

@@ -20,7 +20,8 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from tests.audit import find_broken_invariants
 
-from dialer.store import migrate, pool as store_pool
+from dialer.store import migrate
+from dialer.store import pool as store_pool
 from dialer.store.embedded import EmbeddedPostgres
 
 FOLDER = "DIALER_TEST_SERVER"  # environment: where the processes of a test run meet
@@ -51,7 +52,8 @@ class Server(threading.Thread):
         self.join()
 
     async def serve(self):
-        while not (self.folder / "wanted").exists():
+        # another process says so, in a file
+        while not (self.folder / "wanted").exists():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         given = os.environ.get("DATABASE_URL")
         postgres = None if given else EmbeddedPostgres(self.folder / "postgres", durable=False)
@@ -90,10 +92,17 @@ async def execute(url, statement):
         await connection.close()
 
 
+def fast_folder():
+    """Memory, where there is enough of it: copying the template is ten times faster there."""
+    memory = Path("/dev/shm")
+    enough = memory.is_dir() and shutil.disk_usage(memory).free > 2 * 1024**3
+    return memory if enough and os.access(memory, os.W_OK) else None
+
+
 def pytest_configure(config):
     if hasattr(config, "workerinput"):
         return
-    folder = Path(tempfile.mkdtemp(prefix="dialer-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="dialer-test-", dir=fast_folder()))
     folder.chmod(0o755)  # started by root, the server runs as somebody else
     os.environ[FOLDER] = str(folder)
     config.database_server = Server(folder)

@@ -26,25 +26,21 @@ HOUR = dt.timedelta(hours=1)
 TRUNK = "lab"
 SETTINGS = CampaignSettings(name="Spring", trunks=(TRUNK,), max_simultaneous_calls=100)
 
-ANSWERED = Verdict(
-    "answered", "answered", CallStatus.ANSWERED, CallStatus.ANSWERED, True, None, 0, 0
-)
-INVALID = Verdict(
-    "invalid_number",
-    "not-dialable",
-    CallStatus.TECHNICAL_ERROR,
-    CallStatus.TECHNICAL_ERROR,
-    True,
-    None,
-    0,
-    0,
-)
+
+def verdict(outcome, status, final=None, at=None, **more):
+    """What an attempt means for its call; where not said, it counts and nothing was technical."""
+    given = {"counted": True, "technical_in_a_row": 0, "declined": 0, "next_attempt_at": at}
+    rule = f"rule of {outcome}"
+    return Verdict(outcome, rule, status, final or status, **{**given, **more})
+
+
+ANSWERED = verdict("answered", CallStatus.ANSWERED)
+INVALID = verdict("invalid_number", CallStatus.TECHNICAL_ERROR)
 
 
 def busy(at):
     """Busy, to be tried again at the time given."""
-    final = CallStatus.COMPLETED_WITHOUT_ANSWER
-    return Verdict("busy", "busy-486", CallStatus.RETRY_SCHEDULED, final, True, at, 0, 0)
+    return verdict("busy", CallStatus.RETRY_SCHEDULED, CallStatus.COMPLETED_WITHOUT_ANSWER, at)
 
 
 def identity(call_id):

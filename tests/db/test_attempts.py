@@ -5,6 +5,7 @@ import datetime as dt
 import uuid
 
 import pytest
+from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus, Phase
@@ -16,7 +17,6 @@ from dialer.store.records import (
     Provisional,
     UndialedResult,
 )
-from tests.db import scene
 
 AT = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
 
@@ -66,9 +66,12 @@ async def test_nothing_is_dialed_after_a_pause_or_finish(pool, action):
 
 async def waiting_for_a_lock(pool):
     """Return once some connection waits for a lock."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    query = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database()
+    """
     while not await pool.fetchval(query):
-        await asyncio.sleep(0)
+        pass
 
 
 async def test_a_dialing_that_meets_a_pause_under_way_waits_and_sends_nothing(pool):
@@ -193,7 +196,7 @@ async def test_a_result_keeps_all_its_evidence(pool):
     await attempts.record_results(pool, node.name, node.epoch, [result])
     found = await scene.read(pool, leg.call_id)
     assert (found.call.status, found.call.phase, found.call.due) == ("retry_scheduled", None, later)
-    assert (found.call.last_outcome, found.call.last_rule) == ("busy", "busy-486")
+    assert (found.call.last_outcome, found.call.last_rule) == ("busy", "rule of busy")
     [attempt] = found.attempts
     assert (attempt.status, attempt.counted, attempt.flags) == ("retry_scheduled", True, ("seen",))
     written = attempt.legs[0].evidence
@@ -332,15 +335,13 @@ async def test_finish_with_hang_up_names_the_calls_to_hang_up(pool):
 async def test_a_rate_limited_call_goes_back_to_what_it_was(pool):
     campaign = await scene.campaign(pool, 1)
     node = await scene.node(pool)
-    verdict = scene.Verdict(
+    verdict = scene.verdict(
         "rate_limited",
-        "rate-limited",
         CallStatus.PLANNED,
         CallStatus.TECHNICAL_ERROR,
-        False,
-        dt.datetime.now(dt.UTC),
-        1,
-        0,
+        scene.soon(0),
+        counted=False,
+        technical_in_a_row=1,
     )
     await node.end(await node.dial_all(campaign), verdict)
     assert await scene.statuses(pool, campaign) == {"planned": 1}

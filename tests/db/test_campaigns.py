@@ -5,13 +5,13 @@ import dataclasses
 import datetime as dt
 
 import pytest
+from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction, MoveRefused
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason
 from dialer.store import calls, campaigns, numbers, queue
 from dialer.store.errors import CampaignClosed, NotFound, Refused, VersionConflict
 from dialer.store.records import DEFAULT_ACCOUNT, CampaignSettings, PauseNote
-from tests.db import scene
 
 A = CampaignAction
 
@@ -27,7 +27,7 @@ async def get(pool, campaign):
 
 async def test_settings_are_read_as_they_were_written(pool):
     settings = CampaignSettings(
-        name="Spring – 春",
+        name="Spring 春",
         trunks=("a", "b"),
         caller_ids=("+49301", "+49302"),
         start_at=dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC),

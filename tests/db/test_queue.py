@@ -4,12 +4,12 @@ import asyncio
 import datetime as dt
 
 import pytest
+from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CampaignStatus
 from dialer.store import attempts, campaigns, numbers, queue
 from dialer.store.records import DEFAULT_ACCOUNT, NewCall
-from tests.db import scene
 
 
 async def test_calls_are_claimed_in_list_order_with_all_that_dialing_needs(pool):

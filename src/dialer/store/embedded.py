@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import fcntl
+import math
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import structlog
@@ -53,6 +54,7 @@ NOT_DURABLE = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "wal_level": "minimal",
+    "max_wal_size": "256MB",
     "max_wal_senders": "0",
 }
 
@@ -60,7 +62,7 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-class FolderInUse(EmbeddedError):
+class FolderInUse(EmbeddedError):  # noqa: N818 - read as a sentence: raise FolderInUse
     """Another live server or process uses the data folder."""
 
 
@@ -163,17 +165,7 @@ class EmbeddedPostgres:
             if output.tell() > LOG_LIMIT:
                 output.truncate(0)
             start = output.tell()
-            process = subprocess.Popen(  # noqa: S603 - our binary, our arguments
-                arguments,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd="/",
-                env=_environment(),
-                start_new_session=True,  # a ^C at the terminal is for us to handle
-                preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509 - one system call
-                **_as(place),
-            )
+            process = _forked(arguments, place, output)
         return process, start
 
     async def _ready(self, process: subprocess.Popen[bytes], began: float) -> str | None:
@@ -192,8 +184,7 @@ class EmbeddedPostgres:
     async def _supervise(self, place: Place) -> None:
         while True:
             assert self._process is not None
-            while self._process.poll() is None:
-                await asyncio.sleep(POLL)
+            await _ended(self._process)
             log.warning("the embedded database died; starting it again", folder=str(place.folder))
             try:
                 await self._launch(place)
@@ -220,7 +211,7 @@ def _socket_folder(place: Place) -> Path:
     """Return the folder for the socket: the server's own, or a short one where that is too long."""
     if len(os.fsencode(place.folder / SOCKET)) <= SOCKET_PATH_LIMIT:
         return place.folder
-    short = Path(tempfile.mkdtemp(prefix="dialer-", dir="/tmp"))  # noqa: S108 - made anew, 0700
+    short = Path(tempfile.mkdtemp(prefix="dialer-", dir="/tmp"))
     if place.user is not None:
         os.chown(short, place.user.pw_uid, place.user.pw_gid)
     return short
@@ -234,16 +225,7 @@ async def _initialise(place: Place, *, durable: bool) -> None:
     arguments += ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-instructions"]
     arguments += [] if durable else ["--no-sync"]
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(  # noqa: S603 - our binary, our arguments
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd="/",
-            env=_environment(),
-            preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509 - one system call
-            **_as(place),
-        )
+        process = _forked(arguments, place, output)
         try:
             await _ended(process, START_PATIENCE)
         finally:
@@ -257,10 +239,21 @@ async def _initialise(place: Place, *, durable: bool) -> None:
     fresh.rename(place.data)
 
 
-def _as(place: Place) -> dict[str, Any]:
-    if place.user is None:
-        return {}
-    return {"user": place.user.pw_uid, "group": place.user.pw_gid, "extra_groups": ()}
+def _forked(arguments: Sequence[str], place: Place, output: IO[bytes]) -> subprocess.Popen[bytes]:
+    rights: dict[str, Any] = {}
+    if place.user is not None:
+        rights = {"user": place.user.pw_uid, "group": place.user.pw_gid, "extra_groups": ()}
+    return subprocess.Popen(  # noqa: S603 - our binary, our arguments
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        cwd="/",
+        env=_environment(),
+        start_new_session=True,  # a ^C at the terminal is for us to handle
+        preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509 - it makes two system calls
+        **rights,
+    )
 
 
 def _environment() -> dict[str, str]:
@@ -282,7 +275,7 @@ def _dying_with(parent: int) -> Callable[[], None] | None:
     return prepare
 
 
-async def _ended(process: subprocess.Popen[bytes], patience: float) -> bool:
+async def _ended(process: subprocess.Popen[bytes], patience: float = math.inf) -> bool:
     end = time.monotonic() + patience
     while process.poll() is None:
         if time.monotonic() > end:

@@ -2,8 +2,8 @@
 
 Postgres refuses to run as root. Started by root, it runs as the user who owns its folder, else as
 `postgres` or `nobody`; what that user cannot reach, because a clone stands in a folder of root's,
-is put under `SHARED`. No account is ever made and no permission of a folder is ever changed, but for
-those made here.
+is put under `SHARED`. No account is ever made, and no folder's permissions are ever changed but
+those of folders made here.
 """
 
 from __future__ import annotations

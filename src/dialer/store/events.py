@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 from dialer.store.errors import Unavailable
 from dialer.store.pool import CONNECT_TIMEOUT, session, translated
 from dialer.store.records import Event
@@ -74,8 +76,9 @@ async def listening(pool: Pool, wake: Callable[[], None]) -> AsyncIterator[None]
         connection.add_termination_listener(heard)
         yield
     finally:
-        connection.remove_termination_listener(heard)
+        # A connection that was lost has left the pool by itself.
+        with contextlib.suppress(Unavailable, asyncpg.InterfaceError), translated():
+            connection.remove_termination_listener(heard)
+            await connection.remove_listener(CHANNEL, heard)
         with contextlib.suppress(Unavailable), translated():
-            if not connection.is_closed():
-                await connection.remove_listener(CHANNEL, heard)
             await pool.release(connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -20,6 +21,8 @@ Database: TypeAlias = asyncpg.Pool | asyncpg.Connection
 """What every function of the store takes first."""
 
 CONNECT_TIMEOUT = 10.0  # seconds
+# Compiling our short queries would cost more than running them.
+SESSION = {"application_name": "dialer", "jit": "off"}
 
 # Lost, refused, starting, stopping, full, too slow, or a deadlock that another one won: it passes.
 _AWAY = (
@@ -46,8 +49,9 @@ def translated() -> Iterator[None]:
     except _AWAY as error:
         raise _unavailable(error) from error
     except asyncpg.InterfaceError as error:
-        # asyncpg's word for wrong use, which is our fault, and for what has been closed.
-        if "clos" not in str(error):
+        # asyncpg's word for wrong use, which is our fault, and for what was closed under our hands;
+        # a pool takes back a lost connection at once.
+        if not re.search("closed|closing|released back", str(error)):
             raise
         raise _unavailable(error) from error
 
@@ -83,7 +87,7 @@ async def open_pool(
             command_timeout=command_timeout,
             init=prepare_connection,
             reset=_reset,
-            server_settings={"application_name": "dialer"},
+            server_settings=SESSION,
         )
 
 
@@ -94,7 +98,7 @@ async def connect(url: str, *, command_timeout: float | None = None) -> Connecti
             url,
             timeout=CONNECT_TIMEOUT,
             command_timeout=command_timeout,
-            server_settings={"application_name": "dialer"},
+            server_settings=SESSION,
         )
         await prepare_connection(connection)
         return connection
