@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 
+from dialer.conversation.prompt import play_prompt
 from dialer.ua.audio import AudioLibrary
 from dialer.ua.call import Answered, Progress
 
@@ -29,11 +30,9 @@ async def place(agent, request):
 
 async def say(agent, request, prompt, on_frame=None):
     """Call, play the prompt to its end, hang up."""
-    frames = await AudioLibrary().fetch(prompt, request.trunk.codecs[0])
     call, _, up = await place(agent, request)
     call.media.on_frame = on_frame
     async with asyncio.timeout(10):
         await up.wait()
-    assert await call.media.play(frames)
-    call.hang_up()
+    assert await play_prompt(call, prompt, AudioLibrary())
     return await call.result

@@ -42,6 +42,11 @@ class Expected:
     outcome: str
     rang: bool = False
     timed_out: bool = False  # by our ring timeout
+    hasty: bool = False  # Asterisk may respond before it has noted the cause, which is then 0
+
+    @property
+    def causes(self) -> set[int | None]:
+        return {self.cause, 0} if self.hasty else {self.cause}
 
     @property
     def status(self) -> str:
@@ -70,8 +75,8 @@ NEVER_ANSWERED = (
     Expected("2002", 487, 0, "no_answer", timed_out=True),
     Expected("2003", 486, 17, "busy"),
     Expected("2004", 480, 19, "no_answer", rang=True),
-    Expected("2005", 486, 17, "busy"),
-    Expected("2006", 503, 34, "trunk_congested"),
+    Expected("2005", 486, 17, "busy", hasty=True),
+    Expected("2006", 503, 34, "trunk_congested", hasty=True),
     Expected("2007", 302, 0, "redirected"),
     Expected("6001", 404, 3, "no_route"),  # nobody registered
     Expected("9999", 404, None, "invalid_number"),  # not in the dialplan: refused without a 100

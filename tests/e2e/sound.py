@@ -24,8 +24,9 @@ def sweep(rate: int, *, seconds: float = 3.0, first: float = 400, last: float = 
     return 0.7 * np.sin(2 * np.pi * (first * time + (last - first) / (2 * seconds) * time**2))
 
 
-def write(path: Path, samples: Samples, rate: int) -> None:
-    """Write 16-bit mono."""
+def write_prompt(path: Path, rate: int) -> None:
+    """Write the sweep in 16-bit mono, and a second of silence, so that no hang-up cuts it short."""
+    samples = np.concatenate((sweep(rate), np.zeros(rate)))
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

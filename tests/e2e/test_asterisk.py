@@ -69,7 +69,7 @@ def test_progress_before_an_answer_is_told(result_of):
 async def test_a_number_that_does_not_answer(result_of, expected):
     result = result_of(expected.number)
     assert result.code == expected.code
-    assert result.q850_cause == expected.cause
+    assert result.q850_cause in expected.causes
     assert result.rang is expected.rang
     assert not result.answered
     assert result.local_cause is (LocalCause.RING_TIMEOUT if expected.timed_out else None)
@@ -114,7 +114,7 @@ async def test_cancel_ends_a_call_that_rings(asterisk, user_agent):
 @pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
 async def test_asterisk_records_what_the_dialer_says(asterisk, user_agent, tmp_path, codec):
     prompt = tmp_path / "prompt.wav"
-    sound.write(prompt, sound.sweep(44_100), 44_100)
+    sound.write_prompt(prompt, 44_100)
     caller_id = f"155501{'PCMU PCMA'.index(codec)}"
     trunk = dataclasses.replace(asterisk.trunk(), codecs=(codec,))
     await say(await user_agent(), CallRequest(trunk, "1005", caller_id), prompt)
@@ -125,7 +125,7 @@ async def test_asterisk_records_what_the_dialer_says(asterisk, user_agent, tmp_p
 
 async def test_what_the_far_end_says_arrives(asterisk, user_agent, tmp_path):
     prompt = tmp_path / "prompt.wav"
-    sound.write(prompt, sound.sweep(8000), 8000)
+    sound.write_prompt(prompt, 8000)
     heard = []
     trunk = dataclasses.replace(asterisk.trunk(), codecs=("PCMU",))
     await say(
@@ -135,7 +135,7 @@ async def test_what_the_far_end_says_arrives(asterisk, user_agent, tmp_path):
         lambda payload_type, payload: heard.append(payload) if payload_type == 0 else None,
     )
     samples = g711.decode(b"".join(heard), "PCMU").astype(np.float64) / 32768
-    assert min(sound.likeness(sound.sweep(8000)[:-4000], samples)) > 0.95
+    assert min(sound.likeness(sound.sweep(8000), samples)) > 0.95
 
 
 async def recorded(asterisk, caller_id):

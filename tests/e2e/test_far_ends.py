@@ -208,7 +208,7 @@ async def test_of_two_answers_the_second_is_hung_up(far_end, user_agent):
 
 async def test_lost_packets_both_ways(far_end, user_agent):
     calls = 40
-    far = await far_end("answer", "-lost", "10", calls=calls)
+    far = await far_end("lossy", "-lost", "10", calls=calls)
     agent = await user_agent(t1=SHORT_T1)
     async with asyncio.timeout(40):
         results = await asyncio.gather(
@@ -217,7 +217,8 @@ async def test_lost_packets_both_ways(far_end, user_agent):
     await far.finished()
     assert all(result.answered for result in results)
     assert all(result.hung_up_by is HungUpBy.US for result in results)
-    assert "lost" in far.messages
+    assert "lost (recv)" in far.messages
+    assert "lost (while sending)" in far.messages
 
 
 async def test_no_answer_at_all_is_timer_b(far_end, user_agent):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.xdist_group("asterisk")
 
 async def test_the_telephone_heard_the_prompt(asterisk, telephone, user_agent, tmp_path):
     prompt = tmp_path / "prompt.wav"
-    sound.write(prompt, sound.sweep(48_000), 48_000)
+    sound.write_prompt(prompt, 48_000)
     phone = await telephone("phone1")
     result = await say(
         await user_agent(), CallRequest(asterisk.trunk(), "6001", "15550100"), prompt
