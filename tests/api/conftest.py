@@ -72,10 +72,10 @@ async def served(pool, **settings):
     metrics = Metrics()
     app = create_app(pool, ApiSettings(**{**defaults, **settings}), SystemClock(), metrics)
     runner = await listen(app)
-    address = runner.addresses[0]
+    address = runner.addresses[0][:2]
     try:
         async with aiohttp.ClientSession(
-            "http://{}:{}".format(*address), cookie_jar=aiohttp.DummyCookieJar()
+            f"http://127.0.0.1:{address[1]}", cookie_jar=aiohttp.DummyCookieJar()
         ) as client:
             yield Api(client, address, metrics)
     finally:

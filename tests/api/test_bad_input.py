@@ -218,6 +218,11 @@ async def test_a_compressed_bomb_is_too_large(serve):
         await api("POST", "/v1/campaigns", 413, data=bomb, headers=headers)
 
 
+async def test_a_body_that_is_not_as_its_encoding_says(bare_api):
+    headers = {**JSON, "Content-Encoding": "gzip"}
+    await bare_api("POST", "/v1/campaigns", 400, data=b"{}" * 100, headers=headers)
+
+
 async def _raw(api, data):
     """Send bytes, and nothing more, and return the problem that comes back."""
     reader, writer = await asyncio.open_connection(api.host, api.port)

@@ -29,7 +29,7 @@ async def test_not_ready_while_the_engine_is_not(pool, serve):
     async with serve(pool, engine_ready=lambda: reasons[0]) as api:
         problem = await api("GET", "/readyz", 503)
         assert problem["detail"] == reason
-        assert problem["title"] == "Not ready"
+        assert problem["title"] == "Service Unavailable"
         assert int(problem["headers"]["Retry-After"]) > 0
         await api("GET", "/healthz")
         reasons.pop(0)
@@ -123,6 +123,10 @@ async def test_503_while_postgres_refuses_connections(serve):
         reserved.bind(("127.0.0.1", 0))
         async with lazy_pool(reserved.getsockname()[1]) as pool, serve(pool) as api:
             await check_everything_says_503(api)
+            counted = api.metrics.registry.get_sample_value(
+                "dialer_store_errors_total", {"part": "api"}
+            )
+            assert counted == len(EVERYTHING) - 1  # the probe of readiness says it itself
 
 
 async def test_503_once_the_pool_is_closed(serve, database_url):

@@ -145,7 +145,6 @@ async def _act(
         raise Problem(
             409,
             str(refused),
-            title="Move refused",
             current_status=refused.status,
             allowed=refused.allowed,
         ) from None

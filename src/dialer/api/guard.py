@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import re
 from typing import TYPE_CHECKING
 
@@ -50,14 +51,22 @@ def _checked_host(request: web.Request, settings: ApiSettings) -> re.Match[str]:
     if authority is None:
         raise Problem(400, "the request needs exactly one valid Host header")
     name = authority["v6"] or authority["name"]
-    # the address on which the connection came in needs no name, so nobody can rebind one to it
+    # nobody can make a name of theirs out of the address that the connection came in on
     arrived_at = request.get_extra_info("sockname")
-    if not (settings.answers_to(name) or (arrived_at and name == arrived_at[0])):
+    if not (settings.answers_to(name) or (arrived_at and _same_address(name, arrived_at[0]))):
         raise Problem(
             421,
             f"Host {name} is not a name of this service; add it to allowed_hosts if it should be",
         )
     return authority
+
+
+def _same_address(name: str, address: str) -> bool:
+    """Whether `name` is `address`, written another way perhaps."""
+    try:
+        return ipaddress.ip_address(name) == ipaddress.ip_address(address)
+    except ValueError:
+        return False
 
 
 def _check_origin(request: web.Request, authority: re.Match[str]) -> None:

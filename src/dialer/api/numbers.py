@@ -55,7 +55,7 @@ async def _read_list(request: web.Request, intake: _Intake) -> None:
                 await intake.put_rows(rows.feed(piece))
         await intake.put_rows(rows.close())
     except NumberListError as error:
-        raise Problem(422, str(error), title="Unusable list") from None
+        raise Problem(422, str(error)) from None
     except Problem as problem:
         problem.members["added"] = intake.added
         raise

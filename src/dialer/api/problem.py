@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
+from dialer.api.context import context_of
 from dialer.store.errors import NotFound, Refused, StoreError
 
 if TYPE_CHECKING:
@@ -34,14 +35,12 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
         status: int,
         detail: str,
         *,
-        title: str = "",
         headers: Mapping[str, str] | None = None,
         **members: object,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
-        self.title = title or http.HTTPStatus(status).phrase
         self.headers = dict(headers or {})
         self.members = members
 
@@ -49,7 +48,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
         """Return the answer that tells it."""
         body = {
             "type": "about:blank",
-            "title": self.title,
+            "title": http.HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
             **self.members,
@@ -62,14 +61,13 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
         )
 
 
-def invalid(errors: Sequence[tuple[str, str]], where: str, *, status: int = 422) -> Problem:
+def invalid(errors: Sequence[tuple[str, str]], where: str) -> Problem:
     """Return the refusal of input: `errors` are (JSON pointer or parameter name, what is wrong)."""
     pointer, detail = errors[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return Problem(
-        status,
+        422,
         f"{where}{f' {pointer}' if pointer else ''}: {detail}{more}",
-        title="Invalid input",
         errors=[{"pointer": pointer, "detail": detail} for pointer, detail in errors[:MAX_ERRORS]],
     )
 
@@ -111,7 +109,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     except web.HTTPException as error:
         return _refuse(request, _of_aiohttp(request, error))
     except StoreError as error:
-        return _refuse(request, _of_store(error))
+        return _refuse(request, _of_store(request, error))
     except (ConnectionError, TimeoutError) as error:
         # the store's own are StoreErrors: this is a reader that left, or that takes nothing
         return _refuse(request, Problem(408, f"the answer could not be sent: {error!r}"))
@@ -157,13 +155,14 @@ def _of_aiohttp(request: web.Request, error: web.HTTPException) -> Problem:
     return unexpected(error)
 
 
-def _of_store(error: StoreError) -> Problem:
+def _of_store(request: web.Request, error: StoreError) -> Problem:
     """Return what the store said no to."""
     if isinstance(error, NotFound):
         return Problem(404, str(error))
     if isinstance(error, Refused):
         return Problem(409, str(error))
     log.warning("the store is away", error=str(error))
+    context_of(request).metrics.store_errors.labels("api").inc()
     return Problem(
         503,
         "Postgres does not answer now; look whether the change was made, and try again",

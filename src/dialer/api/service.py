@@ -41,7 +41,7 @@ async def ready(request: web.Request) -> web.Response:
     except StoreError as error:
         reason = str(error)
     if reason is not None:
-        raise Problem(503, reason, title="Not ready", headers={"Retry-After": str(RETRY_AFTER)})
+        raise Problem(503, reason, headers={"Retry-After": str(RETRY_AFTER)})
     return answer(models.Health())
 
 

@@ -1,0 +1,93 @@
+"""The client and the API together."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from dialer.campaign.status import CallStatus, CampaignStatus
+from dialer.client import ApiProblem, Client
+
+TOKEN = "t0ken-with-more-than-16-characters"
+SETTINGS = {"name": "Spring", "caller_ids": ["+4930123456"], "trunks": ["pbx"]}
+
+
+@pytest.fixture
+async def client(pool, serve):
+    async with serve(pool, token=TOKEN) as api, Client(str(api.client._base_url), TOKEN) as found:
+        yield found
+
+
+async def test_a_campaign_from_beginning_to_end(client):
+    draft = await client.create_campaign(SETTINGS)
+    assert draft.status is CampaignStatus.DRAFT
+    assert draft.status_label == "Draft"
+    changed = await client.change_campaign(draft.id, {"max_attempts": 2})
+    assert changed.max_attempts == 2
+
+    added = await client.add_numbers(draft.id, ["+4930123456", {"phone": "no"}])
+    assert (added.added, added.rejected_rows[0].line) == (1, 2)
+
+    async def pieces():
+        yield b"phone;name\n+4930123456;a\n"
+        yield b"+49301234"
+        yield b"57;b\n+4930123457;b\n"
+
+    added = await client.add_list(draft.id, pieces())
+    assert (added.added, added.duplicates) == (2, 1)
+    assert added.duplicate_rows[0].phone == "+4930123457"
+
+    assert (await client.start(draft.id)).status is CampaignStatus.IN_PROGRESS
+    assert (await client.pause(draft.id)).status is CampaignStatus.PAUSED
+    with pytest.raises(ApiProblem) as refused:
+        await client.start(draft.id)
+    assert refused.value.status == 409
+    assert refused.value.problem.current_status == "paused"
+    assert "resume" in refused.value.problem.allowed
+    assert (await client.resume(draft.id)).status is CampaignStatus.IN_PROGRESS
+
+    read = await client.campaign(draft.id)
+    assert {count.status: count.calls for count in read.counts if count.calls} == {
+        CallStatus.PLANNED: 3
+    }
+    first = await client.calls(draft.id, CallStatus.PLANNED, limit=2)
+    rest = await client.calls(draft.id, CallStatus.PLANNED, limit=2, cursor=first.next_cursor)
+    assert len(first.items) == 2
+    assert len(rest.items) == 1
+    call = await client.call(rest.items[0].id)
+    assert call.number == "+4930123456"
+    assert call.attempts == []
+
+    finished = await client.finish(draft.id, hang_up=True)
+    assert finished.status is CampaignStatus.FINISHED
+    report = b"".join([piece async for piece in client.report(draft.id)]).decode()
+    rows = list(csv.DictReader(io.StringIO(report, newline="")))
+    assert [row["status"] for row in rows] == ["not_dialed"] * 3
+
+    listed = await client.campaigns(CampaignStatus.FINISHED, CampaignStatus.PAUSED)
+    assert [campaign.id for campaign in listed.items] == [draft.id]
+    assert (await client.campaigns(CampaignStatus.DRAFT)).items == []
+    await client.delete_campaign(draft.id)
+    assert (await client.campaigns()).items == []
+    assert len((await client.dialogs(CallStatus.NOT_DIALED)).items) == 3
+    with pytest.raises(ApiProblem, match=f"there is no campaign {draft.id}"):
+        await client.campaign(draft.id)
+
+
+async def test_a_wrong_token(pool, serve):
+    async with serve(pool, token=TOKEN) as api:
+        for token in (None, "another-token-of-the-right-length"):
+            async with Client(str(api.client._base_url), token) as client:
+                with pytest.raises(ApiProblem, match="Authorization") as caught:
+                    await client.campaigns()
+                assert caught.value.status == 401
+
+
+async def test_bad_settings_in_one_line(client):
+    with pytest.raises(ApiProblem) as caught:
+        await client.create_campaign({**SETTINGS, "trunks": ["nowhere"]})
+    assert str(caught.value) == (
+        "body /trunks/0: there is no trunk 'nowhere' in the configuration; it has carrier, pbx"
+    )
