@@ -1,0 +1,72 @@
+"""Simultaneous calls are exact over all engines; the pace is shared out among them."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from tests.engine.scene import TRUNK, numbers_of
+
+ENGINES = pytest.mark.parametrize("engines", [1, 2])
+JITTER = 1.1  # calls that left further apart may be taken in at the far end closer together
+
+
+def numbers(count):
+    """Rings a little, talks a little, or is busy at once: places come free at all times."""
+    kinds = [numbers_of(prefix, count // 4) for prefix in ("20011", "20002", "4860", "20032")]
+    return list(itertools.chain.from_iterable(zip(*kinds, strict=True)))
+
+
+@ENGINES
+async def test_a_campaign_has_never_more_calls_up_than_it_may(scene, engines):
+    for name in range(engines):
+        await scene.node(f"node-{name}")
+    listed = numbers(200)
+    campaign = await scene.campaign(
+        listed, max_simultaneous_calls=7, on_answer={"kind": "hang_up", "after_seconds": 5}
+    )
+    await scene.tried(campaign)
+    assert scene.ledger.max_simultaneous() == 7
+    assert scene.ledger.calls_per_number() == dict.fromkeys(listed, 1)
+    await scene.wire_agrees()
+
+
+@ENGINES
+async def test_a_trunk_has_never_more_calls_up_than_it_may_over_all_campaigns(scene, engines):
+    for name in range(engines):
+        await scene.node(f"node-{name}", scene.trunk(max_calls=9))
+    settings = {"on_answer": {"kind": "hang_up", "after_seconds": 5}}
+    first = await scene.campaign(numbers(120), **settings)
+    second = await scene.campaign(numbers(120), **settings)
+    await scene.tried(first)
+    await scene.tried(second)
+    assert scene.ledger.max_simultaneous() == 9
+    await scene.wire_agrees()
+
+
+@ENGINES
+@pytest.mark.parametrize("limited", ["trunk", "campaign"])
+async def test_calls_per_second_are_kept(scene, engines, limited):
+    rate = 40
+    of_trunk, of_campaign = (rate, None) if limited == "trunk" else (400, rate)
+    for name in range(engines):
+        await scene.node(f"node-{name}", scene.trunk(calls_per_second=of_trunk), lease=2.0)
+    campaign = await scene.campaign(numbers_of("4860", 160), calls_per_second=of_campaign)
+    await scene.tried(campaign)
+    burst = rate / 10
+    assert scene.ledger.peak_invites(1.0) <= (rate + burst) * JITTER
+    began = sorted(record.began_at for record in scene.ledger.calls.values())
+    # and the pace is made use of: the last whole seconds saw nearly as many as they might
+    assert began[-1] - began[-120] < 120 / rate * 1.5
+    by_node = await scene.pool.fetch("SELECT count(*) FROM attempts GROUP BY node")
+    assert len(by_node) == engines
+
+
+async def test_a_trunk_that_is_full_leaves_the_calls_of_its_campaign_to_the_next(scene):
+    await scene.node("one", scene.trunk("small", max_calls=3), scene.trunk(max_calls=50))
+    campaign = await scene.campaign(numbers_of("20030", 40), trunks=("small", TRUNK))
+    await scene.tried(campaign)
+    rows = await scene.pool.fetch("SELECT trunk, count(*) FROM legs GROUP BY trunk")
+    used = {row["trunk"]: row["count"] for row in rows}
+    assert used.keys() == {"small", TRUNK}
+    assert used[TRUNK] > used["small"] >= 3
