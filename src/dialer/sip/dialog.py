@@ -112,7 +112,7 @@ class Dialog:
             return self.remote_target, (), uri_address(self.remote_target) or self.fallback
         first = parse_address(self.route[0]).uri
         destination = uri_address(first) or self.fallback
-        if is_loose_router(first):
+        if is_loose_router(first) or not _fits_request_line(first):
             return self.remote_target, self.route, destination
         # A strict router wants to find itself in the Request-URI, the target at the route's end.
         return first, (*self.route[1:], f"<{self.remote_target}>"), destination
@@ -152,6 +152,10 @@ def _target(last_resort: HostPort, *uris: str) -> str:
     """Return the first of `uris` that may stand in a request line, without URI headers."""
     for uri in uris:
         plain = uri.partition("?")[0]
-        if 0 < len(plain) <= MAX_URI and ":" in plain and not any(c in plain for c in ' \t<>"'):
+        if _fits_request_line(plain):
             return plain
     return f"sip:{bracketed(last_resort.host)}:{last_resort.port}"
+
+
+def _fits_request_line(uri: str) -> bool:
+    return len(uri) <= MAX_URI and ":" in uri and not any(c in uri for c in ' \t<>"')

@@ -30,6 +30,7 @@ MAX_URI = 1_024
 _COMPACT = {short: name.lower() for short, name in COMPACT_FORMS.items()}
 _NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
+_NOT_IN_URI = re.compile(r'[<>"\s]')
 _FOLD = re.compile(r"\r\n[ \t]+")
 _BROKEN_LINE = re.compile(r"\r(?!\n)|(?<!\r)\n|\x00")
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -193,7 +194,7 @@ def _request(words: list[str], headers: dict[str, list[str]], body: bytes) -> Re
         raise MessageError(f"the version is {version}", 505, request)
     if request.cseq_method != method:
         raise MessageError("CSeq names another method", 400, request)
-    if not uri or " " in uri or "<" in uri or '"' in uri or len(uri) > MAX_URI:
+    if not uri or len(uri) > MAX_URI or _NOT_IN_URI.search(uri):
         raise MessageError("the Request-URI is no URI", 400, request)
     try:
         request.body = _cut_body(headers, body)
@@ -279,6 +280,13 @@ def check_text(*texts: str) -> None:
             raise ValueError(f"a control character in {text!r}")
 
 
+def check_uri(uri: str) -> None:
+    """Raise ValueError where one of our own URIs cannot stand in a request line or in <>."""
+    check_text(uri)
+    if not uri or _NOT_IN_URI.search(uri):
+        raise ValueError(f"{uri!r} is no URI")
+
+
 def sip_uri(user: str, host: str, port: int | None = None) -> str:
     """Return `sip:user@host:port`; what may not stand in a user part is percent-encoded."""
     check_text(user)
@@ -289,9 +297,8 @@ def sip_uri(user: str, host: str, port: int | None = None) -> str:
 
 def name_addr(uri: str, display: str = "") -> str:
     """Return `"display" <uri>`; raises ValueError for a text that would break out of its place."""
-    check_text(uri, display)
-    if re.search(r"[<>\s]", uri):
-        raise ValueError(f"{uri!r} is no URI")
+    check_uri(uri)
+    check_text(display)
     return f"{quote(display)} <{uri}>" if display else f"<{uri}>"
 
 

@@ -52,6 +52,8 @@ class Session:
         self.ack = ack
         self.told = told
         self.ending = False
+        self.confirmed = True  # False: we answered, and the ACK is yet to come
+        self.deferred_bye: tuple[str | None] | None = None  # its reason; it waits for an ACK
         self.pending: Server | None = None  # their re-INVITE or UPDATE, not answered yet
         self.answers: dict[int, UnacknowledgedAnswer] = {}  # our 2xx by CSeq number
 
@@ -113,8 +115,14 @@ class Sessions:
         return SendDatagram(serialise(f"ACK {uri} SIP/2.0", lines), destination)
 
     def bye(self, session: Session, reason: str | None = None) -> None:
-        """Send BYE, unless one is out already."""
+        """Send BYE, unless one is out already.
+
+        The called side waits for the ACK of its answer first (RFC 3261 §15).
+        """
         if session.ending:
+            return
+        if not session.confirmed:
+            session.deferred_bye = (reason,)
             return
         extra = [("Reason", reason)] if reason else []
         self._send_bye(session, extra, Attempts())
@@ -234,7 +242,10 @@ class Sessions:
         answer = session.answers.pop(request.cseq, None)
         if answer is not None:
             answer.timers.clear()
+            session.confirmed = True
             self._layer.tell(AckReceived(request.call_id, request.body, request.content_type))
+            if session.deferred_bye is not None:
+                self.bye(session, *session.deferred_bye)
 
     def await_ack(self, session: Session, server: Server, answer: Respond) -> None:
         """Repeat a 2xx to INVITE until its ACK comes."""
@@ -245,6 +256,7 @@ class Sessions:
     def _ack_missing(self, session: Session, cseq: int) -> None:
         # RFC 3261 §13.3.1.4: the dialog is confirmed, but the session should be ended by a BYE.
         session.answers.pop(cseq, None)
+        session.confirmed = True
         self._layer.tell(AckMissing(session.dialog.call_id))
         self.bye(session, 'SIP;cause=408;text="ACK not received"')
 

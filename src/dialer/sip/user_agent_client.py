@@ -24,7 +24,7 @@ from dialer.sip.effects import (
 )
 from dialer.sip.fields import parse_address, parse_via, retry_after
 from dialer.sip.identity import HostPort, LegState
-from dialer.sip.message import Response, check_text, serialise
+from dialer.sip.message import Response, check_text, check_uri, serialise
 from dialer.sip.sessions import Session, Sessions
 from dialer.sip.settings import ALLOW, InviteDraft, PreparedInvite
 from dialer.sip.transaction import Failure
@@ -93,7 +93,8 @@ class UserAgentClient:
 
     def prepare(self, draft: InviteDraft) -> PreparedInvite:
         """Make identifiers and message of an INVITE; raises ValueError."""
-        check_text(draft.request_uri, draft.to, draft.from_, draft.content_type, *draft.route)
+        check_uri(draft.request_uri)
+        check_text(draft.to, draft.from_, draft.content_type, *draft.route)
         check_text(*(text for header in draft.headers for text in header))
         leg = LegState(
             call_id=self._token(),
@@ -345,12 +346,14 @@ class UserAgentClient:
         if leg.call_id in self.calls:
             self.cancel(leg.call_id, None)
             return
+        # Refuse a damaged leg before anything is kept.
+        parse_via(leg.via)
+        _cancel_message(leg, None)
         target = HostPort(leg.target_host, leg.target_port)
         draft = InviteDraft(leg.request_uri, leg.to_header, leg.from_header, target)
         authenticator = Authenticator(credentials, self._token) if credentials else None
         call = ClientCall(leg, draft, authenticator)
         call.cancel_wanted = call.provisional = True
-        _cancel_message(leg, None)  # refuses a damaged leg before anything is kept
         self.calls[leg.call_id] = call
         machine = ClientInvite(b"", self._ack_of(leg), self._layer.timings, proceeding=True)
         self._start(call, machine, started=True)
@@ -400,7 +403,7 @@ class UserAgentClient:
 
     def options(self, target: HostPort, request_uri: str) -> None:
         """Ask whether `target` is alive."""
-        check_text(request_uri)
+        check_uri(request_uri)
         settings, branch = self._settings, MAGIC + self._token()
         headers = [
             ("Via", settings.via(branch)),

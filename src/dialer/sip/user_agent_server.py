@@ -213,7 +213,7 @@ class UserAgentServer:
         del self.calls[request.call_id]
         if code < 300:
             session = Session(Dialog.of_called(request, tag, server.source))
+            session.confirmed = False
             self._sessions.add(session)
-            session.dialog.in_order(request)
             self._sessions.await_ack(session, server, answer)
         self._layer.feed_server(server, answer)

@@ -20,6 +20,7 @@ from tests.unit.sip.sample_messages import (
 )
 
 from dialer.sip.effects import (
+    AckMissing,
     CallEnded,
     ReinviteReceived,
 )
@@ -74,11 +75,7 @@ def test_a_reinvite_is_the_user_agents_to_answer(dialer, method):
     assert second.code == 500
     assert 0 <= int(second.first("retry-after")) <= 10
     ok = only_response(dialer.respond(asked.transaction, 200, body=b"a", now=1.2))
-    assert (ok.code, ok.body, ok.to_tag) == (
-        200,
-        b"a",
-        as_response(sent(effects)[0]).to_tag if sent(effects) else ok.to_tag,
-    )
+    assert (ok.code, ok.body, ok.first("to")) == (200, b"a", headers["to"])
     [bye] = dialer.bye(call_id, 2.0)
     assert bye.destination == HostPort("192.0.2.9", 5071)  # the target was refreshed
 
@@ -141,3 +138,12 @@ def test_any_final_response_to_our_bye_ends_the_call(dialer, code):
     assert told(dialer.receive(answer_bytes(bye, 100), PEER, 1.1)) == []
     ended = dialer.receive(answer_bytes(bye, code), PEER, 1.2)
     assert told(ended) == [CallEnded(call_id, by_peer=False)]
+
+
+def test_a_reinvite_whose_ack_never_comes_ends_the_call(dialer):
+    call_id, headers = call_up(dialer)
+    [asked] = told(dialer.receive(within("INVITE", headers, 1, body=b"o"), PEER, 1.0))
+    dialer.respond(asked.transaction, 200, body=b"a", now=1.0)
+    effects = dialer.handle_timer(33.5)
+    assert told(effects) == [AckMissing(call_id)]
+    assert as_request(sent(effects)[-1]).method == "BYE"
