@@ -13,66 +13,52 @@ from dialer.ua.call import CallRequest, HungUpBy, LocalCause
 
 from . import sound
 from .calling import place, say, talk
-from .dialplan import ANSWERS, CAUSES, CAUSES_AFTER_RINGING, DIALPLAN, NEVER_ANSWERED, RING_TIMEOUT
-
-# one Asterisk serves them all, so they share a worker
-pytestmark = pytest.mark.xdist_group("asterisk")
+from .dialplan import ANSWERS, DIALPLAN, RING_TIMEOUT
 
 HUNG_UP_BY_FAR_END = {"1000", "1003", "5016", "5034"}
 
 
-@pytest.fixture(scope="module")
-def results():
-    """Keep the results of one burst of calls for the tests of the single numbers."""
-    return {}
+async def dial_all(agent, trunk, numbers):
+    """Call the numbers at once, and return the results by number."""
+
+    async def dial(number):
+        request = CallRequest(trunk, number, "15550100", ring_timeout=RING_TIMEOUT)
+        return await talk(agent, request, 3.5)
+
+    async with asyncio.timeout(30):
+        return dict(
+            zip(numbers, await asyncio.gather(*(dial(number) for number in numbers)), strict=True)
+        )
 
 
-@pytest.fixture
-async def result_of(results, asterisk, user_agent):
-    """Every number of the dialplan called at once, on the first use."""
-    if not results:
-        agent = await user_agent()
-
-        async def dial(number):
-            request = CallRequest(asterisk.trunk(), number, "15550100", ring_timeout=RING_TIMEOUT)
-            results[number] = await talk(agent, request, 3.5)
-
-        async with asyncio.timeout(30):
-            await asyncio.gather(*(dial(expected.number) for expected in DIALPLAN))
-    return results.__getitem__
-
-
-@pytest.mark.parametrize("expected", ANSWERS, ids=lambda expected: expected.number)
-async def test_a_number_that_answers(result_of, expected):
-    result = result_of(expected.number)
-    assert (result.code, result.answered, result.local_cause) == (200, True, None)
-    assert result.rang is expected.rang
-    far_end = expected.number in HUNG_UP_BY_FAR_END
-    assert result.hung_up_by is (HungUpBy.THEM if far_end else HungUpBy.US)
-    assert result.rtp_packets_sent > 40
-    assert result.rtp_packets_received > 40
-    assert 0.9 < result.talk_seconds < 4.5
+async def test_every_number_that_answers(asterisk, user_agent):
+    results = await dial_all(
+        await user_agent(), asterisk.trunk(), [expected.number for expected in ANSWERS]
+    )
+    for expected in ANSWERS:
+        number, result = expected.number, results[expected.number]
+        assert (result.code, result.answered, result.local_cause) == (200, True, None), number
+        assert result.rang is expected.rang, number
+        far_end = number in HUNG_UP_BY_FAR_END
+        assert result.hung_up_by is (HungUpBy.THEM if far_end else HungUpBy.US), number
+        assert result.rtp_packets_sent > 40, number
+        assert result.rtp_packets_received > 40, number
+        assert 0.9 < result.talk_seconds < 4.5, number
+    assert any("cause=34" in reason for reason in results["5034"].reasons)
+    assert results["5034"].q850_cause is None  # the cause of a BYE decides nothing
+    assert 183 in [provisional.code for provisional in results["1006"].provisionals]
 
 
-def test_the_bye_of_the_far_end_says_why(result_of):
-    assert any("cause=34" in reason for reason in result_of("5034").reasons)
-    assert result_of("5034").q850_cause is None  # a cause of the BYE decides nothing
-
-
-def test_progress_before_an_answer_is_told(result_of):
-    assert 183 in [provisional.code for provisional in result_of("1006").provisionals]
-
-
-@pytest.mark.parametrize(
-    "expected", NEVER_ANSWERED + CAUSES + CAUSES_AFTER_RINGING, ids=lambda expected: expected.number
-)
-async def test_a_number_that_does_not_answer(result_of, expected):
-    result = result_of(expected.number)
-    assert result.code == expected.code
-    assert result.q850_cause in expected.causes
-    assert result.rang is expected.rang
-    assert not result.answered
-    assert result.local_cause is (LocalCause.RING_TIMEOUT if expected.timed_out else None)
+async def test_every_number_that_does_not_answer(asterisk, user_agent):
+    numbers = {expected.number: expected for expected in DIALPLAN if expected not in ANSWERS}
+    results = await dial_all(await user_agent(), asterisk.trunk(), list(numbers))
+    for number, expected in numbers.items():
+        result = results[number]
+        assert (result.code, result.rang) == (expected.code, expected.rang), number
+        assert result.q850_cause in expected.causes, number
+        assert not result.answered, number
+        cause = LocalCause.RING_TIMEOUT if expected.timed_out else None
+        assert result.local_cause is cause, number
 
 
 async def test_a_refused_password_is_an_authentication_failure(asterisk, user_agent):

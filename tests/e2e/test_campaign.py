@@ -16,8 +16,6 @@ from dialer.service import Service
 from . import sound
 from .dialplan import DIALPLAN, Expected
 
-pytestmark = pytest.mark.xdist_group("asterisk")
-
 TELEPHONE = Expected("6002", 200, None, "answered", rang=True)
 EXPECTED = {expected.number: expected for expected in (*DIALPLAN, TELEPHONE)}
 DEADLINE = 60  # seconds; the shortest ring timeout of a campaign is 15

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from dialer.ua.call import CallRequest, HungUpBy, LocalCause
 
 from . import sound
 from .calling import place, say
-
-pytestmark = pytest.mark.xdist_group("asterisk")
 
 
 async def test_the_telephone_heard_the_prompt(asterisk, telephone, user_agent, tmp_path):
