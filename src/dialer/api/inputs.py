@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dialer.api.settings import ApiSettings
 
 MAX_ID = 2**63 - 1
-CHUNK = 16 * 1024
+CHUNK = 8 * 1024  # of a list; a few hundred rows, so that the event loop gets its turn
 JSON_TYPES = frozenset({"application/json", "application/merge-patch+json"})
 
 

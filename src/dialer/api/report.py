@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dialer.store.records import ReportRow
 
-ROWS_A_PIECE = 500
+ROWS_A_PIECE = 100  # after so many the event loop gets its turn
 
 COLUMNS = (
     "call_id", "number", "status", "status_label", "problem", "attempts", "attempts_counted",
@@ -51,6 +51,7 @@ async def read(request: web.Request) -> web.StreamResponse:
         if len(piece) >= ROWS_A_PIECE:
             async with asyncio.timeout(context.settings.read_timeout):
                 await response.write(csv_lines(piece).encode())
+            await asyncio.sleep(0)  # writing waits only for a slow reader; calls must not wait
             piece = []
     async with asyncio.timeout(context.settings.read_timeout):
         await response.write_eof(csv_lines(piece).encode())
