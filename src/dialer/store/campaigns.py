@@ -111,6 +111,9 @@ WHERE campaign_id = ANY($1::bigint[])
 GROUP BY campaign_id, status
 """
 
+# The head of the index calls_waiting.
+NEXT_DUE = "SELECT min(due) FROM calls WHERE campaign_id = $1 AND node IS NULL AND due IS NOT NULL"
+
 
 async def create(db: Database, account_id: int, settings: CampaignSettings) -> Campaign:
     """Create a draft."""
@@ -229,6 +232,13 @@ async def counts(
         for row in await connection.fetch(COUNTS, list(campaign_ids)):
             found[row["campaign_id"]][CallStatus(row["status"])] = row["count"]
     return found
+
+
+async def next_due(db: Database, campaign_id: int) -> dt.datetime | None:
+    """Return when the first of the calls that wait is due, None where none waits."""
+    async with session(db) as connection:
+        due: dt.datetime | None = await connection.fetchval(NEXT_DUE, campaign_id)
+    return due
 
 
 async def _locked(

@@ -22,8 +22,6 @@ import structlog
 
 from dialer.store import embedded_place
 from dialer.store.embedded_place import EmbeddedError, Place
-from dialer.store.errors import Misconfigured, Unavailable
-from dialer.store.pool import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -139,7 +137,7 @@ class EmbeddedPostgres:
         began = time.monotonic()
         while True:
             self._process, log_start = self._spawn(place)
-            failure = await self._ready(self._process, began)
+            failure = await self._ready(place, self._process)
             if failure is None:
                 return
             said = _said(place.folder / "server.log", log_start)
@@ -147,7 +145,8 @@ class EmbeddedPostgres:
                 raise EmbeddedError(f"the embedded database {failure}: {_last_line(said)}")
             # Postgres says that a server lives there. One that is stopping is our predecessor's.
             waited = time.monotonic() - began
-            patience = HANDOVER_PATIENCE if _stopping(place.data) else FOREIGN_PATIENCE
+            going = _status(place.data) in ("stopping", "")
+            patience = HANDOVER_PATIENCE if going else FOREIGN_PATIENCE
             if waited > patience:
                 raise FolderInUse(
                     f"the database folder {place.folder} is in use by another Postgres server: "
@@ -168,14 +167,13 @@ class EmbeddedPostgres:
             process = _forked(arguments, place, output)
         return process, start
 
-    async def _ready(self, process: subprocess.Popen[bytes], began: float) -> str | None:
-        """Wait for the server; return what went wrong."""
+    async def _ready(self, place: Place, process: subprocess.Popen[bytes]) -> str | None:
+        """Wait until the server takes connections; return what went wrong."""
+        end = time.monotonic() + START_PATIENCE
         while process.poll() is None:
-            with contextlib.suppress(Unavailable, Misconfigured):
-                connection = await connect(self.url)
-                await connection.close()
+            if _status(place.data, process.pid) == "ready":
                 return None
-            if time.monotonic() - began > START_PATIENCE:
+            if time.monotonic() > end:
                 process.kill()
                 return f"did not start within {START_PATIENCE:.0f} s"
             await asyncio.sleep(POLL)
@@ -284,13 +282,17 @@ async def _ended(process: subprocess.Popen[bytes], patience: float = math.inf) -
     return True
 
 
-def _stopping(data: Path) -> bool:
-    """Whether the server of a data folder is shutting down, or gone: its last line of status."""
+def _status(data: Path, pid: int | None = None) -> str:
+    """Return what the server of a data folder says of itself in the last line of its pid file.
+
+    "" where there is no such server, or not the one with the process id `pid`.
+    """
     try:
-        status: Sequence[str] = (data / "postmaster.pid").read_text().splitlines()[7:8]
+        lines = (data / "postmaster.pid").read_text().splitlines()
     except OSError:
-        return True
-    return [line.strip() for line in status] == ["stopping"]
+        return ""
+    ours = pid is None or lines[:1] == [str(pid)]
+    return lines[7].strip() if ours and len(lines) > 7 else ""
 
 
 def _said(path: Path, start: int) -> str:
