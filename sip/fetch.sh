@@ -54,13 +54,14 @@ private_apt() {
     -o APT::Install-Recommends=false -o "APT::Sandbox::User=$(id -un)" \
     -o Acquire::Languages=none -o Acquire::Retries=3 -o Debug::NoLocking=true \
     -o Acquire::Check-Valid-Until=false -o APT::Update::Post-Invoke-Success= \
+    -o APT::Update::Error-Mode=any \
     "$@" >>"$apt/log" 2>&1 # a mirror that lags behind serves an index past its date
 }
 
 download() {
   local mirror=${DIALER_DEBIAN_MIRROR:-} keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-  require apt-get apt
-  require dpkg-deb dpkg
+  command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
+    fail "a private copy is made of Debian packages, by apt-get. Install $name $least or newer by this system's means"
   [ -e "$keyring" ] || fail "Debian's signing keys are missing. Run: sudo apt-get install debian-archive-keyring"
   [ -n "$mirror" ] || mirror=$(debian_mirror) ||
     fail "apt knows no Debian mirror here. Install $name $least or newer, or set DIALER_DEBIAN_MIRROR"
@@ -111,7 +112,7 @@ if found=$(command -v "$name") && new_enough "$found"; then
 fi
 if [ ! -x "$launcher" ]; then # a tree is moved into place whole
   require flock util-linux
-  mkdir -p "$cache"
+  mkdir -p "$cache" 2>/dev/null || fail "cannot make the folder $cache. Set DIALER_LAB_CACHE to another"
   exec 9>"$cache/.$name.lock"
   flock 9
   apt=$cache/$name.apt
