@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 MAX_RECENT = 10_000
 MAX_FORKS = 20
 _CANCEL_GIVE_UP = "cancel"
+_NOT_WANTED = 'SIP;cause=487;text="Request Terminated"'  # the Reason of a BYE (RFC 3326)
 
 
 class ClientCall:
@@ -265,7 +266,7 @@ class UserAgentClient:
         if fork:
             self._sessions.bye(session, 'SIP;cause=200;text="Call completed elsewhere"')
         elif not keep:
-            self._sessions.bye(session, 'SIP;cause=487;text="Request Terminated"')
+            self._sessions.bye(session, _NOT_WANTED)
 
     def _tell_answer(self, response: Response, dialog: Dialog, *, late: bool, fork: bool) -> None:
         self._layer.tell(
@@ -326,7 +327,7 @@ class UserAgentClient:
         session = Session(dialog, None, ack, told=False)
         self._layer.effects.append(ack)
         self._sessions.add(session)
-        self._sessions.bye(session, 'SIP;cause=487;text="Request Terminated"')
+        self._sessions.bye(session, _NOT_WANTED)
 
     # CANCEL.
 

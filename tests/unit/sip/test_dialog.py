@@ -107,3 +107,8 @@ def test_state_as_text_and_back():
     state = dialog.state()
     assert all(isinstance(value, str | int | tuple) for value in dataclasses.astuple(state))
     assert Dialog.of_state(state) == dialog
+
+
+def test_a_strict_router_that_fits_no_request_line_stands_in_route():
+    dialog = of_caller(contact="<sip:t@192.0.2.9>", record_route="<no uri>")
+    assert dialog.addressing() == ("sip:t@192.0.2.9", ("<no uri>",), TRUNK)
