@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import itertools
 import socket
 
 import pytest
@@ -64,7 +63,7 @@ async def test_a_tenth_of_all_datagrams_lost_both_ways():
         facts = expected(number, ring_timeout=12)
         record = s.ledger.calls[result.call_id]
         assert record.facts == facts, number
-        assert (result.code, result.answered) == (facts.code, facts.answered), number
+        assert (result.code, result.answered) == (facts.code, facts.answered), result
         if not facts.answered:
             assert result.q850_cause == facts.cause
     assert set(s.ledger.calls_per_number().values()) == {1}
@@ -78,22 +77,19 @@ async def test_a_number_that_loses_packets_is_answered_all_the_same():
 
 
 async def test_two_hundred_calls_at_once():
+    async def answered_and_hung_up(n):
+        call, watch = await placed(s, f"+155520010{n % 100:02}", ring_timeout=60)
+        await watch.until(Answered)
+        call.hang_up()
+        return await call.result
+
     async with simulation(timers={}) as s:
-        everybody = asyncio.gather(
-            *(
-                s.agent.call(s.request(f"+155520000{n % 100:02}", max_talk=300, ring_timeout=60))
-                for n in range(200)
-            )
-        )
-        await s.ledger.until(lambda ledger: sum(call.acks for call in ledger.live_dialogs()) == 200)
-        for call in s.agent.calls:
-            call.hang_up()
-        results = await everybody
+        results = await asyncio.gather(*(answered_and_hung_up(n) for n in range(200)))
         assert not s.ledger.live_dialogs()
         assert not s.agent.calls
     assert all(result.answered and result.hung_up_by is HungUpBy.US for result in results)
-    assert s.ledger.max_simultaneous() == 200
-    assert len({result.call_id for result in results}) == 200
+    assert set(s.ledger.calls) == {result.call_id for result in results}
+    assert len(s.ledger.calls) == 200
 
 
 async def test_ipv6():
@@ -208,6 +204,18 @@ async def test_one_who_waits_and_is_cancelled_hangs_up():
         await s.ledger.until(lambda ledger: ledger.calls and not ledger.live_dialogs())
 
 
+async def test_one_who_stops_waiting_takes_the_result_from_nobody_else():
+    async with simulation() as s:
+        call, watch = await placed(s, "+15552000000")
+        await watch.until(Answered)
+        impatient = asyncio.ensure_future(call.result)
+        patient = asyncio.ensure_future(call.result)
+        impatient.cancel()
+        call.hang_up()
+        assert (await patient).answered
+        assert call.result.done()
+
+
 async def test_a_listener_that_fails_does_not_end_the_call():
     def fail(_event):
         raise RuntimeError("a fault of ours")
@@ -317,6 +325,7 @@ async def test_a_call_that_another_process_left_ringing_is_cancelled():
         await other.hang_up_leg(identity, s.trunk)
         record = s.ledger.calls[identity.call_id]
         assert (record.cancels, record.finals) == (1, [487])
+        await other.hang_up_leg(identity, s.trunk)  # it is over already
         await other.close()
 
 
@@ -404,24 +413,22 @@ async def test_a_far_party_that_holds_resumes_and_asks_for_an_offer():
 
 
 async def test_the_carrier_takes_a_thousand_calls():
+    async def ringing(n):
+        call, watch = await placed(s, f"+1555180{n:04}", ring_timeout=600)
+        await watch.until(Progress, lambda event: event.rings)
+        return call
+
     async with simulation(agent={"rtp_ports": (10000, 60000)}, timers={}) as s:
-        calls = []
-        ringing = itertools.count(1)
-        all_ring = asyncio.Event()
-
-        def count(event):
-            if isinstance(event, Progress) and event.rings and next(ringing) == 1000:
-                all_ring.set()
-
-        for n in range(1000):
-            request = s.request(f"+1555180{n:04}", ring_timeout=120)
-            calls.append(s.agent.place(await s.agent.prepare(request), count))
-        await all_ring.wait()
-        assert s.ledger.max_simultaneous() == 1000
-        for call in calls:
-            call.hang_up()
-        results = await asyncio.gather(*(call.result for call in calls))
-    assert {result.code for result in results} == {487}
+        batches = [
+            await asyncio.gather(*map(ringing, range(first, first + 50)))
+            for first in range(0, 1000, 50)
+        ]
+        assert len(s.agent.calls) == s.ledger.max_simultaneous() == 1000
+        for batch in batches:
+            for call in batch:
+                call.hang_up()
+            results = await asyncio.gather(*(call.result for call in batch))
+            assert {result.code for result in results} == {487}
 
 
 async def test_the_carrier_names_a_port_in_use():

@@ -189,7 +189,12 @@ _ONE_OF_EACH = (
     "7010000", "7020000", "7030000", "7050000", "7110000", "7120000", "7130000", "7203000",
     "7301016", "7301017",
 )  # fmt: skip
-_CODES = (*range(300, 306), *range(400, 500), *range(500, 514), 555, 580, *range(600, 609))
+# 401, 402 and 407 say that the whole trunk refuses us: three in a row and it is held, as it should
+# be, so a list has one of them (7130000)
+_CODES = (
+    *range(300, 306), 400, *range(403, 407), *range(408, 500), *range(500, 514), 555, 580,
+    *range(600, 609),
+)  # fmt: skip
 _CODES_WITH_CAUSE = (480, 503, 603, 500)
 
 

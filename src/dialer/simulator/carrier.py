@@ -96,7 +96,11 @@ class Carrier:
             call.begin()
             return
         known = self.calls.get(event.call_id)
-        if known is not None and isinstance(event, effects.CancelReceived | effects.CallEnded):
+        if known is None:
+            return
+        if isinstance(event, effects.AckReceived):
+            known.acknowledged()
+        elif isinstance(event, effects.CancelReceived | effects.CallEnded):
             known.over()
 
 

@@ -50,6 +50,11 @@ class IncomingCall:
         """Answer at once, whatever the script says."""
         self._take(Step(200, media=True))
 
+    def acknowledged(self) -> None:
+        """Hang up in time; never before the ACK (RFC 3261 §15)."""
+        if self.behaviour.hang_up_after is not None:
+            self._after(self.behaviour.hang_up_after, self._hang_up)
+
     def over(self) -> None:
         """Forget the call."""
         self._after(None)
@@ -86,8 +91,6 @@ class IncomingCall:
             self._respond(step.code, headers, body)
         if step.code >= 300:
             self.over()
-        elif step.code >= 200 and self.behaviour.hang_up_after is not None:
-            self._after(self.behaviour.hang_up_after, self._hang_up)
 
     def _describe(self) -> bytes:
         """Return our SDP, and begin to send a little RTP."""

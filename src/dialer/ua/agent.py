@@ -191,7 +191,7 @@ class UserAgent:
         """Place a call and wait for its result; a caller that is cancelled hangs up."""
         placed = self.place(await self.prepare(request), on_event)
         try:
-            return await asyncio.shield(placed.result)
+            return await placed.result
         except asyncio.CancelledError:
             placed.hang_up()
             raise

@@ -136,7 +136,8 @@ class CallResult:
     `code` and `phrase` are those of the final response, None and "" where none came.
     `reasons` holds every Reason header value seen, oldest first (RFC 3326), also those of a 1xx
     and of the BYE; `q850_cause` is the last Q.850 cause among them that came before or with the
-    final response. Times are wall-clock; `talk_seconds` is measured on the monotonic clock.
+    final response. `answered` says that a 2xx with usable media came in time. Times are
+    wall-clock; `talk_seconds` is measured on the monotonic clock.
     """
 
     call_id: str

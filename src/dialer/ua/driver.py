@@ -39,6 +39,7 @@ class SipDriver:
         self._on_message = on_message
         self._pending: collections.deque[Effect] = collections.deque()
         self._running = False
+        self._closed = False
         self._timer: Timer | None = None
         self._timer_at = 0.0
         self.endpoint: Endpoint
@@ -66,9 +67,9 @@ class SipDriver:
         self.perform(self.endpoint.transport_failed(destination, self._clock.monotonic()))
 
     def perform(self, effects: list[Effect]) -> None:
-        """Carry out what the endpoint wants, then set the timer anew."""
+        """Carry out what the endpoint wants, then set the timer anew; nothing once closed."""
         self._pending.extend(effects)
-        if self._running:
+        if self._running or self._closed:
             return
         self._running = True
         try:
@@ -104,6 +105,7 @@ class SipDriver:
 
     async def close(self) -> None:
         """Stop the timer and close the socket."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         await self.transport.close()

@@ -71,7 +71,7 @@ class PreparedCall:
 class OutboundCall:
     """A call that was placed.
 
-    `result` is always set in the end, and never an exception. `on_event` hears `CallEvent`s in
+    `result` is always set in the end, never to an exception. `on_event` hears `CallEvent`s in
     order; what it raises is logged and goes no further. `on_over` is called once, after the
     result is set.
     """
@@ -86,7 +86,7 @@ class OutboundCall:
         self.request = prepared.request
         self.call_id = prepared.identity.call_id
         self.answered = False
-        self.result: asyncio.Future[CallResult] = asyncio.get_running_loop().create_future()
+        self._result: asyncio.Future[CallResult] = asyncio.get_running_loop().create_future()
         self._prepared = prepared
         self._clock = clock
         self._on_event = on_event
@@ -110,6 +110,11 @@ class OutboundCall:
     def media(self) -> MediaStream:
         """The call's RTP stream; it is connected once the call is answered."""
         return self._route.session.stream
+
+    @property
+    def result(self) -> asyncio.Future[CallResult]:
+        """The result to come; one who stops waiting for it takes it from nobody else."""
+        return asyncio.shield(self._result)
 
     # what the owner of the call asks for
 
@@ -146,7 +151,7 @@ class OutboundCall:
 
     def on_endpoint_event(self, event: effects.Event) -> None:
         """Take in an event of this call."""
-        if self.result.done():
+        if self._result.done():
             return
         handler = self._HANDLERS.get(type(event))
         if handler is not None:  # INFO and a missing ACK change nothing of an outbound call
@@ -157,20 +162,23 @@ class OutboundCall:
         provisional = Provisional(event.code, event.phrase, now)
         rings = event.code == 180
         known = self._known
+        if len(known.provisionals) >= _MAX_NOTED and (known.rang or not rings):
+            return
         self._note_reasons(event.reasons)
         self._note(
-            provisionals=(*known.provisionals, provisional)[:_MAX_NOTED],
+            provisionals=(*known.provisionals, provisional),
             first_provisional_at=known.first_provisional_at or now,
             rang=known.rang or rings,
             ringing_at=known.ringing_at or (now if rings else None),
         )
         if event.body and (event.reliable or not self._early_is_reliable):
-            self._early_answer = (event.body, event.content_type)
-            self._early_is_reliable = event.reliable
             try:
-                self._route.session.accept(*self._early_answer)
+                self._route.session.accept(event.body, event.content_type)
             except UNUSABLE as error:
                 _log.debug("early media is of no use", call_id=self.call_id, reason=str(error))
+            else:
+                self._early_answer = (event.body, event.content_type)
+                self._early_is_reliable = event.reliable
         guarded(self._on_event, Progress(provisional, rings))
 
     def _answered(self, event: effects.AnswerReceived) -> None:
@@ -178,7 +186,7 @@ class OutboundCall:
             self._note(extra_forks=self._known.extra_forks + 1)
             return
         self._note_reasons(event.reasons)
-        self._note(code=event.code, phrase=event.phrase, q850_cause=q850_cause(self._known.reasons))
+        self._note(code=event.code, phrase=event.phrase)
         if event.late:
             self._note(answered_late=True)
             self._finish(LocalCause.ANSWERED_LATE)
@@ -206,12 +214,7 @@ class OutboundCall:
 
     def _refused(self, event: effects.FinalReceived) -> None:
         self._note_reasons(event.reasons)
-        self._note(
-            code=event.code,
-            phrase=event.phrase,
-            retry_after=event.retry_after,
-            q850_cause=q850_cause(self._known.reasons),
-        )
+        self._note(code=event.code, phrase=event.phrase, retry_after=event.retry_after)
         # a final response that came before any CANCEL could be sent is the far end's own
         if self._giving_up is not None and self._known.provisionals:
             self._finish(self._giving_up)
@@ -269,26 +272,27 @@ class OutboundCall:
         self._give_up(LocalCause.RING_TIMEOUT)
 
     def _give_up(self, why: LocalCause) -> None:
-        if self.answered or self._giving_up is not None or self.result.done():
+        if self.answered or self._giving_up is not None or self._result.done():
             return
         self._giving_up = why
         driver = self._route.driver
         driver.perform(driver.endpoint.cancel(self.call_id, self._clock.monotonic()))
 
     def _bye(self) -> None:
-        if self._hung_up or self.result.done():
+        if self._hung_up or self._result.done():
             return
         self._hung_up = True
         now = self._clock.monotonic()
         if self._talk_ended is None:
             self._talk_ended = now
+        self.media.close()  # RFC 3261 §15.1.1: with its BYE a caller stops sending and listening
         driver = self._route.driver
         driver.perform(driver.endpoint.bye(self.call_id, now))
 
     def _finish(
         self, cause: LocalCause | None = None, *, hung_up_by: HungUpBy | None = None
     ) -> None:
-        if self.result.done():
+        if self._result.done():
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -302,7 +306,7 @@ class OutboundCall:
                 rtp_packets_received=self.media.packets_received,
             )
             self.media.close()
-        self.result.set_result(self._known)
+        self._result.set_result(self._known)
         self._on_over(self)
 
     # small parts
@@ -321,6 +325,8 @@ class OutboundCall:
     def _note_reasons(self, reasons: tuple[str, ...]) -> None:
         if reasons:
             self._note(reasons=(*self._known.reasons, *reasons)[:_MAX_NOTED])
+            if not self.answered:  # a BYE's cause is not that of the call's outcome
+                self._note(q850_cause=q850_cause(self._known.reasons))
 
     _HANDLERS: ClassVar[dict[type, Callable[[OutboundCall, Any], None]]] = {
         effects.ProvisionalReceived: _progressed,
