@@ -19,7 +19,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 pidfile=$run/run/asterisk.pid
 
 fail() { echo "lab: $*" >&2; exit 1; }
-running() { [ -s "$pidfile" ] && kill -0 "$(<"$pidfile")" 2>/dev/null; }
+alive() { [ -s "$pidfile" ] && kill -0 "$(<"$pidfile")" 2>/dev/null; }
+running() { # and no other process that got its number since
+  alive && grep -qF "$run/etc/asterisk.conf" "/proc/$(<"$pidfile")/cmdline"
+}
 asterisk() { "$run/asterisk" -C "$run/etc/asterisk.conf" "$@"; }
 
 prepare() {
@@ -63,14 +66,14 @@ terminate() {
     kill -0 "$pid" 2>/dev/null || return 0
     sleep 0.05
   done
-  kill -9 "$pid"
+  kill -KILL "$pid"
 }
 
 await_boot() {
   local left=400
   while ! asterisk -rx 'core waitfullybooted' 2>/dev/null | grep -q 'fully booted'; do
-    [ ! -s "$pidfile" ] || running || fail "Asterisk ended at once: $(tail -n 1 "$run/log/stdout")"
-    [ $((left -= 1)) -gt 0 ] || fail "Asterisk is not ready after 20 s; see $run/log"
+    [ ! -s "$pidfile" ] || alive || fail "Asterisk ended at once: $(tail -n 1 "$run/log/stdout")"
+    [ $((left -= 1)) -gt 0 ] || { terminate; fail "Asterisk was not ready after 20 s; see $run/log"; }
     sleep 0.05
   done
   if grep -q 'Address already in use' "$run/log/full"; then
