@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 
@@ -55,3 +56,26 @@ async def simulation(
     finally:
         await user_agent.close()
         await carrier.close()
+
+
+class Watch:
+    """Keeps a call's events and lets a test wait for one of a kind."""
+
+    def __init__(self):
+        self.events = []
+        self._news = asyncio.Event()
+
+    def __call__(self, event):
+        self.events.append(event)
+        self._news.set()
+
+    async def until(self, kind, condition=lambda _: True):
+        while not any(isinstance(e, kind) and condition(e) for e in self.events):
+            self._news.clear()
+            await self._news.wait()
+        return next(e for e in self.events if isinstance(e, kind) and condition(e))
+
+
+async def placed(s, number, **changes):
+    watch = Watch()
+    return s.agent.place(await s.agent.prepare(s.request(number, **changes)), watch), watch
