@@ -18,6 +18,7 @@ from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
 from dialer.engine.trunk_set import TrunkSet, TrunkState, burst_of
 from dialer.metrics import Metrics
+from dialer.simulator import wire
 from dialer.store import calls, campaigns, numbers
 from dialer.store.records import DEFAULT_ACCOUNT, CampaignSettings, NewCall
 from dialer.ua.agent import UserAgent, UserAgentSettings
@@ -73,6 +74,7 @@ class Scene:
         self.carrier = carrier
         self.exits = exits
         self.clock = SystemClock()
+        self.invites_left = {}  # by Call-ID: when the first INVITE was handed to the network
 
     @property
     def ledger(self):
@@ -94,10 +96,21 @@ class Scene:
             bucket=bucket,
         )
 
+    def _message(self, direction, _peer, data):
+        if direction == "sent" and data.startswith(b"INVITE "):
+            self.invites_left.setdefault(wire.read(data).call_id, self.clock.monotonic())
+
     async def node(self, name="one", *trunks, pool=None, lease=4.0, batch=50, t1=T1, **agent):
         """Start an engine; without trunks with the carrier's."""
         user_agent = UserAgent(
-            UserAgentSettings(bind_host="127.0.0.1", t1=t1, t2=8 * t1, t4=4 * t1, **agent),
+            UserAgentSettings(
+                bind_host="127.0.0.1",
+                t1=t1,
+                t2=8 * t1,
+                t4=4 * t1,
+                on_message=self._message,
+                **agent,
+            ),
             self.clock,
         )
         await user_agent.start()

@@ -194,7 +194,8 @@ class Dispatcher:
         asked = self._clock.monotonic()
         try:
             committed = await self._commit(ready)
-            if self._clock.monotonic() - asked > LATE:
+            while self._clock.monotonic() - asked > LATE and committed:
+                asked = self._clock.monotonic()
                 committed = await self._still_wanted(ready, committed)
         except Unavailable:
             self._doubtful = {one.attempt_id for one in ready}
