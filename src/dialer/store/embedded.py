@@ -104,6 +104,9 @@ class EmbeddedPostgres:
             if not place.data.exists():
                 await _initialise(place, durable=self._durable)
             await self._launch(place)
+        except OSError as error:
+            await self.stop()
+            raise EmbeddedError(f"cannot run a database in {place.folder}: {error}") from error
         except BaseException:
             await self.stop()
             raise
@@ -186,7 +189,7 @@ class EmbeddedPostgres:
             log.warning("the embedded database died; starting it again", folder=str(place.folder))
             try:
                 await self._launch(place)
-            except EmbeddedError as error:
+            except (EmbeddedError, OSError) as error:
                 log.error("the embedded database does not come back", reason=str(error))  # noqa: TRY400 - the reason is for a person
                 await asyncio.sleep(1.0)
 

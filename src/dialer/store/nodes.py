@@ -45,8 +45,9 @@ async def join(db: Database, name: str, lease: dt.timedelta, now: dt.datetime | 
         epoch = await connection.fetchval(JOIN, name, lease, now)
         if epoch is None:
             until = await connection.fetchval("SELECT lease_until FROM nodes WHERE name = $1", name)
+            when = f"until {until:%H:%M:%S %Z}" if until else "just now"
             raise NodeNameInUse(
-                f"node name {name!r} is in use by another engine until {until:%H:%M:%S %Z}: "
+                f"node name {name!r} is in use by another engine {when}: "
                 "stop that one, wait, or choose another name"
             )
     return int(epoch)

@@ -12,7 +12,7 @@ from dialer.store.records import AddReport
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dialer.store.pool import Database
     from dialer.store.records import NewCall
@@ -85,7 +85,7 @@ async def add(
             [row.number for row in new],
             [row.dialable for row in new],
             [rows.clean(row.problem) for row in new],
-            [json.dumps(rows.plain(row.payload)) for row in new],
+            [_json(row.payload) for row in new],
             [row.priority for row in new],
             [row.max_attempts for row in new],
             [row.retry_interval_seconds for row in new],
@@ -95,3 +95,9 @@ async def add(
         added=len(ranks),
         duplicates=tuple(row for rank, row in enumerate(new, 1) if rank not in ranks),
     )
+
+
+def _json(payload: Mapping[str, str]) -> str:
+    text = json.dumps(payload)
+    # Most payloads need no cleaning; only what is escaped may hold what Postgres refuses.
+    return json.dumps(rows.plain(payload)) if "\\u" in text else text
