@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import signal
 import tempfile
 import time
@@ -12,14 +13,14 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import rich.box
 import rich.console
-import rich.progress
 import rich.table
 
 from dialer import config
 from dialer.campaign.status import CallStatus
 from dialer.client import Client
-from dialer.progress import progress_of
+from dialer.progress import follow
 from dialer.service import Service
 from dialer.simulator.behaviours import demo_numbers
 from dialer.simulator.carrier import Carrier, CarrierSettings
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 T1 = 0.2  # seconds; a shorter Timer B, so that a silent far end shows within the minute
 TRUNK = "simulator"
+UNTRIED = {CallStatus.PLANNED, CallStatus.IN_PROGRESS}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Difference:
 
 async def demonstrate(count: int, *, leave: bool) -> int:
     """Run it; return 0, or 1 where our records and the far end's differ."""
-    console = rich.console.Console()
+    console = rich.console.Console(highlight=False)
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dialer-demo-")))
         carrier = Carrier(CarrierSettings(t1=T1))
@@ -61,8 +63,8 @@ async def demonstrate(count: int, *, leave: bool) -> int:
         client = await stack.enter_async_context(Client(service.api_url))
         campaign_id = await _create(client, count)
         began = time.monotonic()
-        await _watch(client, campaign_id, console)
-        console.print(f"every number called within {time.monotonic() - began:.1f} s\n")
+        await follow(client, campaign_id, console, lambda status: status not in UNTRIED)
+        console.print(f"every number called within {time.monotonic() - began:.1f} s")
         calls = await _calls(client, campaign_id)
         _tabulate(console, calls)
         differences = compare(calls, carrier.ledger)
@@ -111,27 +113,6 @@ async def _create(client: Client, count: int) -> int:
     return campaign.id
 
 
-async def _watch(client: Client, campaign_id: int, console: rich.console.Console) -> None:
-    """Show progress until every number was tried once and no call is up."""
-    columns = (
-        rich.progress.BarColumn(bar_width=30),
-        "{task.completed}/{task.total}",
-        rich.progress.TimeElapsedColumn(),
-        "{task.description}",
-    )
-    with rich.progress.Progress(*columns, console=console) as progress:
-        bar = progress.add_task("", total=None)
-        while True:
-            campaign = await client.campaign(campaign_id)
-            total, _, line = progress_of(campaign)
-            counts = {count.status: count.calls for count in campaign.counts}
-            open_calls = counts[CallStatus.PLANNED] + counts[CallStatus.IN_PROGRESS]
-            progress.update(bar, total=total, completed=total - open_calls, description=line)
-            if not open_calls:
-                return
-            await asyncio.sleep(0.2)
-
-
 async def _calls(client: Client, campaign_id: int) -> list[models.CallWithAttempts]:
     found: list[models.CallWithAttempts] = []
     cursor = None
@@ -145,21 +126,42 @@ async def _calls(client: Client, campaign_id: int) -> list[models.CallWithAttemp
 
 def _tabulate(console: rich.console.Console, calls: list[models.CallWithAttempts]) -> None:
     by_status = Counter(call.status for call in calls)
-    statuses = rich.table.Table("status", "calls", title="Calls by status")
+    statuses = rich.table.Table("status", "calls", box=rich.box.SIMPLE_HEAD)
     for status in CallStatus:
         if by_status[status]:
             statuses.add_row(status.label, str(by_status[status]))
     console.print(statuses)
-    rows: Counter[tuple[str, str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
+    answers: dict[tuple[str, str], Counter[str]] = {}
     for call in calls:
         attempt = call.attempts[-1]
-        evidence = attempt.legs[-1].evidence if attempt.legs else None
-        code = f"{evidence.code} {evidence.phrase}" if evidence and evidence.code else "—"
-        rows[str(attempt.outcome), code, attempt.rule or ""] += 1
-    outcomes = rich.table.Table("outcome", "SIP", "rule that decided", "calls")
-    for (outcome, code, rule), number in sorted(rows.items()):
-        outcomes.add_row(outcome, code, rule, str(number))
-    console.print(outcomes)
+        key = str(attempt.outcome), attempt.rule or ""
+        counts[key] += 1
+        answers.setdefault(key, Counter())[_answer(attempt)] += 1
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
+    table.add_column("outcome, rule that decided", no_wrap=True)
+    table.add_column("calls", justify="right")
+    table.add_column("SIP", overflow="fold")
+    for outcome, rules in itertools.groupby(sorted(counts), key=lambda key: key[0]):
+        keys = list(rules)
+        table.add_row(f"[bold]{outcome}[/bold]", f"[bold]{sum(counts[key] for key in keys)}[/bold]")
+        for key in keys:
+            table.add_row(f"  {key[1]}", str(counts[key]), _short(answers[key]))
+    console.print(table)
+
+
+def _answer(attempt: models.Attempt) -> str:
+    """Return what came back last, with the Q.850 cause after a stroke: 480/19."""
+    if not attempt.legs:
+        return "no INVITE"
+    evidence = attempt.legs[-1].evidence
+    code = str(evidence.code) if evidence.code else "no response"
+    return code if evidence.q850 is None else f"{code}/{evidence.q850}"
+
+
+def _short(answers: Counter[str]) -> str:
+    """Return the answers in order, with how many there were of each where not one."""
+    return ", ".join(f"{code} ({n})" if n > 1 else code for code, n in sorted(answers.items()))
 
 
 def compare(calls: list[models.CallWithAttempts], ledger: Ledger) -> list[Difference]:

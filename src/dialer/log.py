@@ -28,6 +28,8 @@ _SECRET_TEXT = re.compile(
     r"|(?P<digest>\bDigest\s+)[^\r\n]+",
     re.IGNORECASE,
 )
+# What these say at level info is about themselves, not about calls.
+TALKATIVE = ("alembic", "asyncio", "httpcore", "httpx")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x80-\x9f\u2028\u2029]")
 
 
@@ -73,6 +75,8 @@ def configure(
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel("WARNING" if level == "info" else "NOTSET")
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),

@@ -7,7 +7,8 @@ import contextlib
 import functools
 import re
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -16,14 +17,16 @@ from dialer.api.settings import ApiSettings
 from dialer.campaign.outcome_table import OutcomeTable
 from dialer.clock import SystemClock
 from dialer.config import ConfigError
+from dialer.conversation.prompt import HELLO
 from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
 from dialer.engine.trunk_set import TrunkSet
 from dialer.metrics import Metrics
+from dialer.our_side import start_user_agent
 from dialer.store import migrate
 from dialer.store.embedded import EmbeddedPostgres
+from dialer.store.errors import Unavailable
 from dialer.store.pool import close_pool, open_pool
-from dialer.ua.agent import UserAgent, UserAgentSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,15 +59,14 @@ async def database_of(settings: Config) -> AsyncIterator[str]:
         await server.stop()
 
 
-def agent_settings(settings: Config, **more: Any) -> UserAgentSettings:
-    """Return the user agent's settings from the configuration."""
-    return UserAgentSettings(
-        bind_host=settings.sip.host,
-        bind_port=settings.sip.port,
-        external_address=settings.sip.external_address,
-        rtp_ports=settings.sip.rtp_ports,
-        **more,
-    )
+async def upgrade(url: str) -> str:
+    """Bring the schema to this version's and return its revision; raises one-line store errors."""
+    try:
+        return await migrate.upgrade(url)
+    except Unavailable as error:
+        address = urlsplit(url)
+        where = f"{address.hostname}:{address.port or 5432}" if address.hostname else "its socket"
+        raise Unavailable(f"{error}; is Postgres up at {where}, and DATABASE_URL right?") from None
 
 
 class Service:
@@ -97,15 +99,18 @@ class Service:
 
     async def start(self) -> None:
         """Start everything; raises ConfigError, SettingsError or a store error, each one line."""
+        # what the file alone can tell comes first: nothing is started for a mistake in it
+        trunks = self._trunks() if self._with_engine else None
+        api = self._api_settings() if self._with_api else None
         try:
             url = await self._parts.enter_async_context(database_of(self.settings))
-            await migrate.upgrade(url)
+            await upgrade(url)
             pool = await open_pool(url, size=self.settings.database.pool_size)
             self._parts.push_async_callback(close_pool, pool)
-            if self._with_engine:
-                await self._start_engine(pool)
-            if self._with_api:
-                await self._start_api(pool)
+            if api is not None:
+                await self._start_api(pool, api)
+            if trunks is not None:
+                await self._start_engine(pool, trunks)
         except BaseException:
             await self._parts.aclose()
             raise
@@ -116,21 +121,21 @@ class Service:
             await self.engine.stop()
         await self._parts.aclose()
 
-    async def _start_engine(self, pool: Pool) -> None:
+    def _trunks(self) -> TrunkSet:
         trunks = TrunkSet.from_config(self.settings, self.clock.monotonic())
         if not trunks:
             raise ConfigError(
-                "no [[trunk]] is configured, so no call can be placed; see config/dialer.toml"
+                "no [[trunk]] is configured, so no call can be placed;"
+                " name a file that has one with --config, see config/dialer.toml"
             )
-        agent = UserAgent(
-            agent_settings(self.settings, t1=self._t1, on_message=self._count), self.clock
+        return trunks
+
+    async def _start_engine(self, pool: Pool, trunks: TrunkSet) -> None:
+        agent = await start_user_agent(
+            self.settings, self.clock, t1=self._t1, on_message=self._count
         )
-        try:
-            await agent.start()
-        except OSError as error:
-            raise ConfigError(f"sip: cannot listen on {self.settings.sip.host}: {error}") from None
         self._parts.push_async_callback(agent.close)
-        self.engine = Engine(
+        engine = Engine(
             pool=pool,
             clock=self.clock,
             agent=agent,
@@ -142,31 +147,32 @@ class Service:
             lease_seconds=self.settings.engine.lease_seconds,
             batch=self.settings.engine.batch,
         )
-        await self.engine.start()
+        await engine.start()
+        self.engine = engine
 
-    async def _start_api(self, pool: Pool) -> None:
-        app = create_app(
-            pool,
-            ApiSettings(
-                bind_host=self.settings.api.host,
-                port=self.settings.api.port,
-                token=self.settings.api_token(),
-                allowed_hosts=self.settings.api.allowed_hosts,
-                internal_numbers=self.settings.numbers.internal_pattern(),
-                known_trunks=frozenset(trunk.name for trunk in self.settings.trunk),
-                max_upload_bytes=self.settings.api.max_upload_mib * 1024 * 1024,
-                engine_ready=self._engine_ready,
-            ),
-            self.clock,
-            self.metrics,
+    def _api_settings(self) -> ApiSettings:
+        return ApiSettings(
+            bind_host=self.settings.api.host,
+            port=self.settings.api.port,
+            token=self.settings.api_token(),
+            allowed_hosts=self.settings.api.allowed_hosts,
+            internal_numbers=self.settings.numbers.internal_pattern(),
+            known_trunks=frozenset(trunk.name for trunk in self.settings.trunk),
+            prompts=(self.settings.path(self.settings.prompts), HELLO.parent),
+            max_upload_bytes=self.settings.api.max_upload_mib * 1024 * 1024,
+            engine_ready=self._engine_ready,
         )
-        runner = await listen(app)
+
+    async def _start_api(self, pool: Pool, settings: ApiSettings) -> None:
+        runner = await listen(create_app(pool, settings, self.clock, self.metrics))
         self._parts.push_async_callback(runner.cleanup)
         self.api_url = _url(runner, self.settings.api.host)
         log.info("API listens", url=self.api_url)
 
     def _engine_ready(self) -> str | None:
-        return None if self.engine is None else self.engine.not_ready()
+        if self.engine is None:
+            return "the engine is starting" if self._with_engine else None
+        return self.engine.not_ready()
 
     def _count(self, direction: Direction, _peer: HostPort, data: bytes) -> None:
         if data.startswith(b"SIP/2.0 "):

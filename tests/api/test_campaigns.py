@@ -48,6 +48,7 @@ async def test_creates_a_draft_with_defaults(api):
     assert created["started_at"] is None
     read = await api("GET", response.headers["Location"])
     counts = read.pop("counts")
+    assert read.pop("next_attempt_at") is None
     assert read == created
     assert counts == [
         {"status": status.value, "label": status.label, "calls": 0} for status in CallStatus
@@ -61,6 +62,43 @@ async def test_every_setting_goes_in_and_comes_out(api):
     assert {name: created[name] for name in FULL if name != "start_at"} == {
         name: value for name, value in FULL.items() if name != "start_at"
     }
+
+
+async def test_a_campaign_without_caller_ids_shows_its_trunks_own(api):
+    created = await api("POST", "/v1/campaigns", 201, json={"name": "Spring", "trunks": ["pbx"]})
+    assert created["caller_ids"] == []
+
+
+async def test_says_when_the_first_of_the_waiting_calls_is_due(api, pool):
+    path = await api.campaign()
+    await api.add(path, "+4930123456", "+4930123457")
+    due = dt.datetime(2031, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+    await pool.execute(
+        "UPDATE calls SET due = CASE WHEN number = '+4930123456' THEN $1::timestamptz"
+        " ELSE $1 + interval '1 h' END",
+        due,
+    )
+    found = await api("GET", path)
+    assert dt.datetime.fromisoformat(found["next_attempt_at"]) == due
+
+
+@pytest.mark.parametrize("file", ["other.wav", "../secret.wav", "/etc/passwd", "sub", "link.wav"])
+async def test_a_prompt_that_is_not_in_the_folders_is_refused(pool, serve, tmp_path, file):
+    for name in ("secret.wav", "prompts/hello.wav", "prompts/sub/deep.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    folder = tmp_path / "prompts"
+    (folder / "link.wav").symlink_to(tmp_path / "secret.wav")
+    async with serve(pool, prompts=(tmp_path / "absent", folder)) as api:
+        path = await api.campaign(on_answer={"kind": "prompt", "file": "sub/deep.wav"})
+        wrong = {"on_answer": {"kind": "prompt", "file": file}}
+        for method, where in (("POST", "/v1/campaigns"), ("PATCH", path)):
+            body = {**SETTINGS, **wrong} if method == "POST" else wrong
+            problem = await api(method, where, 422, json=body)
+            assert problem["errors"][0]["pointer"] == "/on_answer/file"
+            assert f"there is no prompt {file!r}" in problem["detail"]
+        kept = await api("PATCH", path, json={"on_answer": {"kind": "prompt", "file": "hello.wav"}})
+        assert kept["on_answer"]["file"] == "hello.wav"
 
 
 async def test_lists_newest_first_and_by_status(api):

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from dialer import prompts
 from dialer.api import inputs, models
 from dialer.api.context import Context, answer, context_of
 from dialer.api.problem import Problem, invalid
 from dialer.campaign.moves import CampaignAction, MoveRefused
+from dialer.campaign.settings import PlayPrompt
 from dialer.campaign.status import CallStatus
 from dialer.store import campaigns, records
 from dialer.store.errors import VersionConflict
@@ -64,6 +66,7 @@ async def read(request: web.Request) -> web.Response:
                 models.StatusCount(status=status, label=status.label, calls=counts[status])
                 for status in CallStatus
             ],
+            next_attempt_at=await campaigns.next_due(context.pool, campaign_id),
         )
     )
 
@@ -151,7 +154,7 @@ async def _act(
 
 
 def _check(settings: CampaignSettings, context: Context) -> None:
-    """Refuse what fits the model and cannot be: an unknown trunk, a time beyond the calendar."""
+    """Refuse what fits the model and cannot be: a trunk or prompt that is not there, a bad time."""
     known = context.settings.known_trunks
     names = ", ".join(sorted(known)) or "none"
     errors = [
@@ -159,6 +162,11 @@ def _check(settings: CampaignSettings, context: Context) -> None:
         for place, name in enumerate(settings.trunks or ())
         if name not in known
     ]
+    folders, wanted = context.settings.prompts, settings.on_answer
+    if isinstance(wanted, PlayPrompt) and folders and prompts.find(folders, wanted.file) is None:
+        errors.append(
+            ("/on_answer/file", f"there is no prompt {wanted.file!r} in {folders[0]}; put it there")
+        )
     if settings.start_at is not None:
         try:
             settings.start_at.astimezone(dt.UTC)

@@ -179,6 +179,9 @@ class CampaignWithCounts(Campaign):
     """A campaign with its calls counted by status."""
 
     counts: list[StatusCount]
+    next_attempt_at: dt.datetime | None = Field(
+        description="when the first of the calls that wait is due"
+    )
 
 
 class CampaignPage(Answer):

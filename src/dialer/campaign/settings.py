@@ -60,16 +60,17 @@ OnAnswer = Annotated[PlayPrompt | HangUp, Field(discriminator="kind")]
 class CampaignSettings(_Settings):
     """What a campaign does; unknown keys are refused, so that a typo is seen.
 
-    Caller IDs are digits with an optional leading +, used in turn; trunks are tried in order.
+    Caller IDs are digits with an optional leading +, used in turn; none means the trunk's own.
+    Trunks are tried in order.
     `calls_per_second` null means no limit of the campaign's own. `start_at` has a UTC offset.
     """
 
     name: Annotated[
         str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Printable
     ]
-    caller_ids: Annotated[
-        list[CallerId], Field(min_length=1, max_length=1000), AfterValidator(_distinct)
-    ]
+    caller_ids: Annotated[list[CallerId], Field(max_length=1000), AfterValidator(_distinct)] = (
+        Field(default_factory=list)
+    )
     trunks: Annotated[
         list[TrunkName], Field(min_length=1, max_length=100), AfterValidator(_distinct)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dialer import prompts
 from dialer.conversation.prompt import HELLO, hang_up_after, play_prompt
 from dialer.ua.audio import AudioError, AudioLibrary
 
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Conversations:
-    """Runs `on_answer` of the campaign; `prompts` is the folder of the files that it may name."""
+    """Runs `on_answer` of the campaign; `folder` holds the files that it may name."""
 
-    def __init__(self, prompts: Path, clock: Clock) -> None:
-        self._folders = (prompts.resolve(), HELLO.parent.resolve())
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folders = (folder, HELLO.parent)
         self._clock = clock
         self._library = AudioLibrary()
 
@@ -38,8 +39,7 @@ class Conversations:
 
     def prompt(self, name: str) -> Path:
         """Find a prompt in the folder, or among those that come with the dialer."""
-        for folder in self._folders:
-            path = (folder / name).resolve()
-            if path.is_relative_to(folder) and path.is_file():
-                return path
-        raise AudioError(f"no prompt {name!r} in {self._folders[0]}")
+        path = prompts.find(self._folders, name)
+        if path is None:
+            raise AudioError(f"no prompt {name!r} in {self._folders[0]}")
+        return path

@@ -1,0 +1,92 @@
+"""A call's record in words: what was tried, what the network said, which rule decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dialer.progress import clock_time
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator
+
+    from dialer.api import models
+
+
+def explain(call: models.CallWithAttempts) -> Iterator[str]:
+    """Yield the lines that answer why a call's status is what it is, oldest attempt first."""
+    yield f"call {call.id} of campaign {call.campaign_id}: {call.number}"
+    payload = ", ".join(f"{name} {value}" for name, value in call.payload.items())
+    if payload:
+        yield f"  {_plain(payload)}"
+    status = call.status_label
+    if call.phase:
+        status += f", {call.phase.value}"
+    if call.next_attempt_at:
+        status += f", due at {clock_time(call.next_attempt_at)}"
+    yield f"  {status}"
+    if call.problem:
+        yield f"  the number cannot be dialled: {call.problem}"
+    if not call.attempts:
+        yield "  no attempt yet"
+    for attempt in call.attempts:
+        yield ""
+        yield from _attempt(attempt)
+
+
+def _attempt(attempt: models.Attempt) -> Iterator[str]:
+    yield f"attempt {attempt.ordinal} at {clock_time(attempt.created_at)} by {attempt.node}"
+    if attempt.outcome is None:
+        yield "  under way"
+    else:
+        counted = "uses up an attempt" if attempt.counted else "does not use up an attempt"
+        flags = f" ({', '.join(attempt.flags)})" if attempt.flags else ""
+        status = attempt.status.label if attempt.status else "no status"
+        yield f"  {attempt.outcome.value}{flags}, decided by rule {attempt.rule}"
+        yield f"  status then: {status}; {counted}"
+    if not attempt.legs:
+        yield "  no INVITE was sent"
+    for leg in attempt.legs:
+        yield from _leg(leg)
+
+
+def _leg(leg: models.Leg) -> Iterator[str]:
+    found = leg.evidence
+    yield f"  INVITE over trunk {leg.trunk} as {leg.caller_id}: {_plain(leg.request_uri)}"
+    yield f"    Call-ID {_plain(leg.sip_call_id)}"
+    began = found.sent_at or leg.created_at
+    final = None if found.code is None else f"{found.code} {found.phrase}".strip()
+    cause = found.local_cause.replace("_", " ") if found.local_cause else ""
+    moments = [
+        (found.sent_at, "INVITE sent"),
+        *((one.at, f"{one.code} {one.phrase}") for one in found.provisionals),
+        (found.answered_at, final or "answered"),
+    ]
+    if found.answered_at is None:
+        moments.append((found.ended_at, final or "no final response"))
+    else:
+        by = {"us": "hung up by us", "them": "hung up by the other side"}
+        moments.append((found.ended_at, by.get(found.hung_up_by or "", "ended")))
+    for at, what in moments:
+        if at is not None:
+            yield f"    {_seconds(began, at)}  {_plain(what)}"
+    if cause:
+        yield f"    ended on our side: {cause}"
+    for reason in found.reasons:
+        yield f"    Reason: {_plain(reason)}"
+    if found.retry_after is not None:
+        yield f"    Retry-After: {found.retry_after} s"
+    if found.answered:
+        yield (
+            f"    talked {found.talk_seconds:.1f} s; RTP packets {found.rtp_packets_sent} sent,"
+            f" {found.rtp_packets_received} received"
+        )
+
+
+def _seconds(began: dt.datetime, at: dt.datetime) -> str:
+    return f"{(at - began).total_seconds():8.3f} s"
+
+
+def _plain(text: str) -> str:
+    """Keep a peer's control characters away from the terminal."""
+    return "".join(char if char.isprintable() else "�" for char in text)

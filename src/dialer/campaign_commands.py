@@ -1,0 +1,266 @@
+"""Commands that speak to the API: campaigns, and why a call came out as it did."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import rich.box
+import rich.console
+import rich.table
+import rich.text
+import typer
+
+from dialer.call_record import explain
+from dialer.campaign.status import CampaignStatus
+from dialer.client import ApiProblem
+from dialer.command import LOCAL_API, Api, Mistake, run_with_client
+from dialer.progress import clock_time, follow
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from dialer.api import models
+    from dialer.client import Client
+
+READ_SIZE = 256 * 1024  # bytes
+
+app = typer.Typer(help="Create and steer campaigns.", no_args_is_help=True)
+
+CampaignId = Annotated[int, typer.Argument(help="Number of the campaign.")]
+
+
+@app.command()
+def create(  # noqa: PLR0913, PLR0917 - one option per common setting
+    numbers: Annotated[Path, typer.Argument(help="CSV list: column `phone`, or the first one.")],
+    trunk: Annotated[list[str], typer.Option(help="Trunk to call over; repeat for more.")],
+    name: Annotated[str, typer.Option(help="Default: the list's file name.")] = "",
+    caller_id: Annotated[
+        list[str] | None, typer.Option(help="Repeat for more, used in turn; default: the trunk's.")
+    ] = None,
+    play: Annotated[
+        str | None, typer.Option(help="Prompt in the prompts folder; without, it hangs up.")
+    ] = None,
+    max_calls: Annotated[int, typer.Option(help="Calls at the same time.")] = 10,
+    rate: Annotated[float | None, typer.Option(help="New calls per second.")] = None,
+    max_attempts: Annotated[int, typer.Option(help="First call included.")] = 3,
+    retry_minutes: Annotated[int, typer.Option(help="Between attempts.")] = 60,
+    ring_timeout: Annotated[int, typer.Option(help="Seconds to let ring, 15 to 120.")] = 40,
+    api: Api = LOCAL_API,
+    *,
+    start_now: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
+) -> None:
+    """Create a campaign from a CSV list."""
+    settings: dict[str, Any] = {
+        "name": name or numbers.stem,
+        "trunks": trunk,
+        "caller_ids": caller_id or [],
+        "max_simultaneous_calls": max_calls,
+        "calls_per_second": rate,
+        "max_attempts": max_attempts,
+        "retry_interval_minutes": retry_minutes,
+        "ring_timeout_seconds": ring_timeout,
+    }
+    if play:
+        settings["on_answer"] = {"kind": "prompt", "file": play}
+
+    async def work(client: Client) -> None:
+        with _opened(numbers) as file:
+            made = await client.create_campaign(settings)
+            await _add(client, made.id, file)
+        if start_now:
+            typer.echo(_said(await client.start(made.id)))
+        else:
+            typer.echo(f"start it with: dialer campaign start {made.id}")
+
+    run_with_client(api, work)
+
+
+@app.command()
+def add(
+    campaign_id: CampaignId,
+    numbers: Annotated[Path, typer.Argument(help="CSV list: column `phone`, or the first one.")],
+    api: Api = LOCAL_API,
+) -> None:
+    """Add a CSV list to a campaign.
+
+    Numbers that it has already, with the same other columns, are skipped.
+    """
+
+    async def work(client: Client) -> None:
+        with _opened(numbers) as file:
+            await _add(client, campaign_id, file)
+
+    run_with_client(api, work)
+
+
+@app.command("list")
+def list_campaigns(
+    status: Annotated[list[CampaignStatus] | None, typer.Option(help="Only these.")] = None,
+    api: Api = LOCAL_API,
+) -> None:
+    """List the newest campaigns."""
+
+    async def work(client: Client) -> None:
+        table = rich.table.Table("id", "name", "status", "created", box=rich.box.SIMPLE_HEAD)
+        for one in (await client.campaigns(*(status or []))).items:
+            created = f"{one.created_at.astimezone():%Y-%m-%d %H:%M}"
+            table.add_row(str(one.id), rich.text.Text(one.name), one.status_label, created)
+        if table.rows:
+            rich.console.Console().print(table)
+        else:
+            typer.echo("no campaigns")
+
+    run_with_client(api, work)
+
+
+@app.command()
+def start(campaign_id: CampaignId, api: Api = LOCAL_API) -> None:
+    """Start a campaign."""
+    _move("start", campaign_id, api)
+
+
+@app.command()
+def pause(campaign_id: CampaignId, api: Api = LOCAL_API) -> None:
+    """Pause a campaign; calls that are up go on."""
+    _move("pause", campaign_id, api)
+
+
+@app.command()
+def resume(campaign_id: CampaignId, api: Api = LOCAL_API) -> None:
+    """Let a paused campaign go on."""
+    _move("resume", campaign_id, api)
+
+
+@app.command()
+def finish(
+    campaign_id: CampaignId,
+    api: Api = LOCAL_API,
+    *,
+    hang_up: Annotated[bool, typer.Option("--hang-up", help="End calls that are up.")] = False,
+) -> None:
+    """Finish a campaign for good."""
+    _move("finish", campaign_id, api, hang_up=hang_up)
+
+
+@app.command()
+def delete(campaign_id: CampaignId, api: Api = LOCAL_API) -> None:
+    """Finish and delete a campaign; its call records stay."""
+
+    async def work(client: Client) -> None:
+        await client.delete_campaign(campaign_id)
+        typer.echo(f"campaign {campaign_id}: deleted")
+
+    run_with_client(api, work)
+
+
+@app.command()
+def watch(campaign_id: CampaignId, api: Api = LOCAL_API) -> None:
+    """Show the progress of a campaign.
+
+    Until all its calls are over; Ctrl-C ends the watching only.
+    """
+
+    async def work(client: Client) -> None:
+        console = rich.console.Console()
+        await follow(client, campaign_id, console, lambda status: status.final)
+
+    run_with_client(api, work)
+
+
+@app.command()
+def report(
+    campaign_id: CampaignId,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: stdout.")] = None,
+    api: Api = LOCAL_API,
+) -> None:
+    """Write the campaign's calls as CSV."""
+
+    async def work(client: Client) -> None:
+        pieces = client.report(campaign_id)
+        first = await anext(pieces, b"")  # a refusal comes before the file is touched
+        with _written(output) as out:
+            out.write(first)
+            async for piece in pieces:
+                out.write(piece)
+
+    run_with_client(api, work)
+
+
+def call(
+    call_id: Annotated[int, typer.Argument(help="Number of the call, as in a report.")],
+    api: Api = LOCAL_API,
+) -> None:
+    """Tell why a call came out as it did.
+
+    Its attempts, what the network said to each INVITE and when, and the rule that decided.
+    """
+
+    async def work(client: Client) -> None:
+        for line in explain(await client.call(call_id)):
+            typer.echo(line)
+
+    run_with_client(api, work)
+
+
+def _move(action: str, campaign_id: int, api: str, **options: Any) -> None:
+    async def work(client: Client) -> None:
+        typer.echo(_said(await getattr(client, action)(campaign_id, **options)))
+
+    run_with_client(api, work)
+
+
+def _said(moved: models.Campaign) -> str:
+    starts = moved.status is CampaignStatus.PLANNED
+    when = f", starts at {clock_time(moved.start_at)}" if starts else ""
+    return f"campaign {moved.id}: {moved.status_label}{when}"
+
+
+async def _add(client: Client, campaign_id: int, file: BinaryIO) -> None:
+    """Send a list and tell what became of its rows."""
+    try:
+        added = await client.add_list(campaign_id, _pieces(file))
+    except ApiProblem as problem:
+        raise Mistake(
+            f"{file.name}: {problem}; campaign {campaign_id} keeps what was read before that:"
+            f" dialer campaign add {campaign_id} LIST, or dialer campaign delete {campaign_id}"
+        ) from None
+    parts = [f"{added.added} numbers added"]
+    parts += [f"{added.duplicates} duplicates skipped"] if added.duplicates else []
+    parts += [f"{added.undialable} of them cannot be dialled"] if added.undialable else []
+    parts += [f"{added.rejected} rows rejected:"] if added.rejected else []
+    typer.echo(f"campaign {campaign_id}: {', '.join(parts)}")
+    for row in added.rejected_rows:
+        typer.echo(f"  {file.name}:{row.line}: {row.reason}")
+    if added.rejected_rows_truncated:
+        typer.echo(f"  and {added.rejected - len(added.rejected_rows)} more")
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise Mistake(f"{path}: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _written(path: Path | None) -> Iterator[BinaryIO]:
+    """Give where a report goes: a file, or stdout, whose reader may leave."""
+    if path is None:
+        with contextlib.suppress(BrokenPipeError):
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        return
+    try:
+        with path.open("wb") as file:
+            yield file
+    except OSError as error:
+        raise Mistake(f"{path}: {error.strerror}") from None
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(file.read, READ_SIZE):
+        yield piece

@@ -1,0 +1,45 @@
+"""What every command shares: options, how it runs, and how it ends on a mistake."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from dialer.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+LOCAL_API = "http://127.0.0.1:8080"
+
+Api = Annotated[
+    str, typer.Option("--api", envvar="DIALER_API", metavar="URL", help="Address of the API.")
+]
+
+
+class Mistake(Exception):  # noqa: N818 - it is the person's, and the text says what to do
+    """What was asked for cannot be done; the text is one line."""
+
+
+def run(work: Coroutine[Any, Any, int | None]) -> NoReturn:
+    """Run a command's coroutine on the fastest loop at hand, and exit with what it returns."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional
+    except ImportError:
+        code = asyncio.run(work)
+    else:
+        code = uvloop.run(work)
+    raise SystemExit(code or 0)
+
+
+def run_with_client(api: str, work: Callable[[Client], Awaitable[None]]) -> NoReturn:
+    """Run a command that speaks to the API, with the token of the environment."""
+
+    async def with_client() -> None:
+        async with Client(api, os.environ.get("DIALER_API_TOKEN")) as client:
+            await work(client)
+
+    run(with_client())
