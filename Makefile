@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 4
 
-.PHONY: help setup demo test check format lab lab-stop lock clean
+.PHONY: help setup demo test test-newer check format lab lab-stop lock clean
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -31,7 +31,10 @@ demo: $(STAMP) ## call 200 simulated numbers and compare with the far end's ledg
 
 test: $(STAMP) ## every test: real Postgres, Asterisk, SIPp, a pyVoIP telephone
 	@sip/tools.sh
-	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(BIN)/pytest -q -n $(WORKERS) $(ARGS)
+
+test-newer: ## tests/unit and tests/wire on the newer Pythons of this machine
+	@.ci/newer-pythons
 
 check: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
@@ -55,4 +58,4 @@ lock: ## write the locked versions anew (needs uv)
 	$(LOCK) --group dev pyproject.toml -o requirements-dev.lock
 
 clean: ## remove what the commands made, but not the lab's cache
-	rm -rf $(VENV) .lab .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .venv-* .lab .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
