@@ -105,6 +105,7 @@ class Node:
         return await attempts.record_progress(self.db, self.name, self.epoch, rows)
 
     async def rescue(self, limit=100, now=None):
+        await attempts.free_orphans(self.db, now)
         return await attempts.take_over_orphans(self.db, self.name, self.epoch, limit, now)
 
     async def die(self):

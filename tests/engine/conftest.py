@@ -5,11 +5,7 @@ import asyncio
 import pytest
 import structlog
 from tests.engine.processes import EngineProcess
-from tests.engine.scene import T1, running
-
-from dialer.simulator.carrier import Carrier, CarrierSettings
-
-SECOND = 0.1  # of a behaviour, in real seconds
+from tests.engine.scene import new_carrier, running
 
 
 @pytest.fixture
@@ -22,8 +18,7 @@ async def pool(pool, audit):
 @pytest.fixture
 async def scene(pool):
     """Engines and a carrier; see scene.py."""
-    carrier = Carrier(CarrierSettings(second=SECOND, t1=T1, t2=8 * T1, t4=4 * T1))
-    async with running(pool, carrier) as made:
+    async with running(pool, new_carrier()) as made:
         yield made
 
 

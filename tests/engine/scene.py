@@ -19,6 +19,7 @@ from dialer.engine.engine import Engine
 from dialer.engine.trunk_set import TrunkSet, TrunkState, burst_of
 from dialer.metrics import Metrics
 from dialer.simulator import wire
+from dialer.simulator.carrier import Carrier, CarrierSettings
 from dialer.store import calls, campaigns, numbers
 from dialer.store.records import DEFAULT_ACCOUNT, CampaignSettings, NewCall
 from dialer.ua.agent import UserAgent, UserAgentSettings
@@ -26,7 +27,12 @@ from dialer.ua.call import Trunk
 
 TRUNK = "carrier"
 T1 = 0.05  # seconds: Timer B ends a silent call after 3.2
+SECOND = 0.1  # of a behaviour, in real seconds
 HANG_UP = {"kind": "hang_up", "after_seconds": 0}
+
+
+def new_carrier():
+    return Carrier(CarrierSettings(second=SECOND, t1=T1, t2=8 * T1, t4=4 * T1))
 
 
 async def eventually(condition, patience=30.0, every=0.02):
@@ -85,9 +91,7 @@ class Scene:
         settings = self.carrier.settings
         address = {"host": self.carrier.address.host, "port": self.carrier.address.port}
         credentials = {"username": settings.username, "password": settings.password}
-        bucket = TokenBucket(
-            calls_per_second, burst_of(calls_per_second), self.clock.monotonic()
-        )
+        bucket = TokenBucket(calls_per_second, burst_of(calls_per_second), self.clock.monotonic())
         return TrunkState(
             trunk=Trunk(name, **(address | credentials | changes)),
             caller_id="+15550001000",
@@ -198,7 +202,9 @@ class Scene:
     async def wire_agrees(self):
         """Hold every leg in the database against the ledger: one Call-ID each, no dialog left."""
         await asyncio.wait_for(self.ledger.until(lambda ledger: not ledger.live_dialogs()), 10)
-        legs = await self.pool.fetch("SELECT sip_call_id, number FROM legs WHERE sent_at IS NOT NULL")
+        legs = await self.pool.fetch(
+            "SELECT sip_call_id, number FROM legs WHERE sent_at IS NOT NULL"
+        )
         ours = collections.Counter(row["number"] for row in legs)
         assert self.ledger.calls_per_number() == ours
         assert self.ledger.calls.keys() == {row["sip_call_id"] for row in legs}

@@ -103,7 +103,9 @@ async def test_every_behaviour_in_one_campaign(scene):
         assert (call.last_outcome, call.status) == (row.outcome, row.status), row
         assert (attempt.outcome, attempt.status) == (row.outcome, row.status), row
         assert attempt.rule == call.last_rule, row
-        assert attempt.counted == (row.status != RETRY and row.outcome != "caller_identity_rejected")
+        assert attempt.counted == (
+            row.status != RETRY and row.outcome != "caller_identity_rejected"
+        )
         assert (evidence.code, evidence.rang) == (row.code, row.rang), row
         assert evidence.local_cause == row.local_cause, row
         assert attempt.flags == row.flags, row

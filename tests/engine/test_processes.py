@@ -72,7 +72,11 @@ async def one_call_id_per_attempt(scene, campaign):
 
 async def test_the_calls_of_a_killed_process_are_ended_and_recorded_by_another(scene, processes):
     first, second = await processes("first", "second", lease=2.0, calls_per_second=100)
-    kinds = (numbers_of("2000", 60), numbers_of("1800", 60), *(numbers_of(f"486{n}", 60) for n in "0123"))
+    kinds = (
+        numbers_of("2000", 60),
+        numbers_of("1800", 60),
+        *(numbers_of(f"486{n}", 60) for n in "0123"),
+    )
     listed = [number for one_of_each in zip(*kinds, strict=True) for number in one_of_each]
     campaign = await scene.campaign(
         listed, max_attempts=3, ring_timeout_seconds=90, on_answer=TALKS, max_simultaneous_calls=120

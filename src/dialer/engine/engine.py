@@ -86,7 +86,6 @@ class Engine:
             pool=pool,
             lease=self.lease,
             agent=agent,
-            recorder=self.recorder,
             table=table,
             trunks=trunks,
         )

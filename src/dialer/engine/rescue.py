@@ -11,6 +11,7 @@ import structlog
 from dialer.campaign.evidence import Evidence, LocalCause
 from dialer.engine import placer
 from dialer.store import attempts
+from dialer.store.pool import transaction
 from dialer.store.records import AttemptResult
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from dialer.campaign.outcome_table import OutcomeTable
     from dialer.engine.lease import NodeLease
-    from dialer.engine.recorder import Recorder
     from dialer.engine.trunk_set import TrunkSet
     from dialer.store.pool import Pool
     from dialer.store.records import OrphanedCall
@@ -36,14 +36,12 @@ class Rescue:
         pool: Pool,
         lease: NodeLease,
         agent: UserAgent,
-        recorder: Recorder,
         table: OutcomeTable,
         trunks: TrunkSet,
     ) -> None:
         self._pool = pool
         self._lease = lease
         self._agent = agent
-        self._recorder = recorder
         self._table = table
         self._trunks = trunks
         self._ending: set[asyncio.Task[None]] = set()
@@ -51,19 +49,30 @@ class Rescue:
     async def run_once(self) -> int:
         """Rescue what there is; return how many calls were under way. Raises `Unavailable`."""
         rescued = 0
+        if self._lease.safe():
+            await attempts.free_orphans(self._pool)
         while self._lease.safe():
-            orphans = await attempts.take_over_orphans(
-                self._pool, self._lease.name, self._lease.epoch
-            )
-            for orphan in orphans:
-                self._end_at_far_end(orphan)
-                self._record(orphan)
+            orphans = await self._take_over()
             rescued += len(orphans)
             if not orphans:
                 break
         return rescued
 
-    def _record(self, orphan: OrphanedCall) -> None:
+    async def _take_over(self) -> list[OrphanedCall]:
+        orphans: list[OrphanedCall] = []
+        node, epoch = self._lease.name, self._lease.epoch
+        try:
+            async with transaction(self._pool) as connection:
+                orphans = await attempts.take_over_orphans(connection, node, epoch)
+                results = [self._result(orphan) for orphan in orphans]
+                await attempts.record_results(connection, node, epoch, results)
+        finally:
+            # Should the commit be lost, they are ended twice: better than not at all.
+            for orphan in orphans:
+                self._end_at_far_end(orphan)
+        return orphans
+
+    def _result(self, orphan: OrphanedCall) -> AttemptResult:
         stored = orphan.evidence
         evidence = Evidence(
             local_cause=LocalCause.NODE_LOST,
@@ -82,17 +91,15 @@ class Rescue:
             outcome=verdict.outcome,
             status=verdict.status.value,
         )
-        self._recorder.result(
-            AttemptResult(
-                call_id=orphan.id,
-                attempt_id=orphan.attempt_id,
-                verdict=verdict,
-                evidence=dataclasses.replace(
-                    stored, local_cause=LocalCause.NODE_LOST.value, ended_at=now
-                ),
-                leg_ordinal=orphan.leg_ordinal,
-                flags=placer.flags_of(rule, None),
-            )
+        return AttemptResult(
+            call_id=orphan.id,
+            attempt_id=orphan.attempt_id,
+            verdict=verdict,
+            evidence=dataclasses.replace(
+                stored, local_cause=LocalCause.NODE_LOST.value, ended_at=now
+            ),
+            leg_ordinal=orphan.leg_ordinal,
+            flags=placer.flags_of(rule, None),
         )
 
     def _end_at_far_end(self, orphan: OrphanedCall) -> None:

@@ -342,18 +342,23 @@ async def record_results(
         return _ids(await connection.fetch(RECORD_RESULTS, node, epoch, batch))
 
 
+async def free_orphans(db: Database, now: dt.datetime | None = None) -> None:
+    """Return calls that were merely claimed, by a node without a live lease, to the queue."""
+    async with session(db) as connection:
+        await connection.execute(FREE_ORPHANS, now)
+
+
 async def take_over_orphans(
     db: Database, node: str, epoch: int, limit: int = 100, now: dt.datetime | None = None
 ) -> list[OrphanedCall]:
-    """Rescue calls whose node has no live lease; nothing unless the caller's own lease runs.
+    """Make up to `limit` calls under way, whose node has no live lease, the caller's; return them.
 
-    Those merely claimed go back to the queue, due now. Up to `limit` of those under way become
-    the caller's and are returned, to be hung up and recorded.
+    Nothing unless the caller's own lease runs. To be called in a transaction that records them
+    too: were it to end in between, nobody would know of them.
     """
     async with transaction(db) as connection:
         if not await connection.fetchval(OWN_LEASE, node, epoch, now):
             return []
-        await connection.execute(FREE_ORPHANS, now)
         taken = await connection.fetch(TAKE_ORPHANS, node, epoch, limit, now)
     return [_orphan(row) for row in taken]
 
