@@ -31,6 +31,8 @@ _AWAY = (
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
+    # the server's farewell came between two steps of asyncpg's: nobody shares a connection here
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
@@ -127,7 +129,11 @@ async def session(db: Database) -> AsyncIterator[Connection]:
     with translated():
         if isinstance(db, asyncpg.Pool):
             async with db.acquire(timeout=CONNECT_TIMEOUT) as connection:
-                yield connection
+                try:
+                    yield connection
+                except asyncpg.InternalClientError:
+                    connection.terminate()
+                    raise
         else:
             yield db
 
