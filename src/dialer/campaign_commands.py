@@ -70,7 +70,10 @@ def create(  # noqa: PLR0913, PLR0917 - one option per common setting
     async def work(client: Client) -> None:
         with _opened(numbers) as file:
             made = await client.create_campaign(settings)
-            await _add(client, made.id, file)
+            try:
+                await _add(client, made.id, file)
+            except ApiProblem as problem:
+                raise await _half_created(client, made.id, f"{numbers}: {problem}") from None
         if start_now:
             typer.echo(_said(await client.start(made.id)))
         else:
@@ -219,19 +222,25 @@ def _said(moved: models.Campaign) -> str:
     return f"campaign {moved.id}: {moved.status_label}{when}"
 
 
+async def _half_created(client: Client, campaign_id: int, why: str) -> Mistake:
+    """Delete a campaign whose list could not be read at all; keep one that has numbers."""
+    kept = sum(count.calls for count in (await client.campaign(campaign_id)).counts)
+    if kept:
+        return Mistake(
+            f"{why}; campaign {campaign_id} has the {kept} numbers before that: mend the list, and"
+            f" add it again with dialer campaign add {campaign_id}"
+        )
+    await client.delete_campaign(campaign_id)
+    return Mistake(why)
+
+
 async def _add(client: Client, campaign_id: int, file: BinaryIO) -> None:
     """Send a list and tell what became of its rows."""
-    try:
-        added = await client.add_list(campaign_id, _pieces(file))
-    except ApiProblem as problem:
-        raise Mistake(
-            f"{file.name}: {problem}; campaign {campaign_id} keeps what was read before that:"
-            f" dialer campaign add {campaign_id} LIST, or dialer campaign delete {campaign_id}"
-        ) from None
+    added = await client.add_list(campaign_id, _pieces(file))
     parts = [f"{added.added} numbers added"]
-    parts += [f"{added.duplicates} duplicates skipped"] if added.duplicates else []
     parts += [f"{added.undialable} of them cannot be dialled"] if added.undialable else []
-    parts += [f"{added.rejected} rows rejected:"] if added.rejected else []
+    parts += [f"{added.duplicates} duplicates"] if added.duplicates else []
+    parts += [f"{added.rejected} rejected:"] if added.rejected else []
     typer.echo(f"campaign {campaign_id}: {', '.join(parts)}")
     for row in added.rejected_rows:
         typer.echo(f"  {file.name}:{row.line}: {row.reason}")

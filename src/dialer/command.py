@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from dialer.client import Client
+from dialer.client import ApiProblem, Client
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
+TOKEN = "DIALER_API_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 LOCAL_API = "http://127.0.0.1:8080"
 
 Api = Annotated[
@@ -39,7 +40,14 @@ def run_with_client(api: str, work: Callable[[Client], Awaitable[None]]) -> NoRe
     """Run a command that speaks to the API, with the token of the environment."""
 
     async def with_client() -> None:
-        async with Client(api, os.environ.get("DIALER_API_TOKEN")) as client:
-            await work(client)
+        try:
+            async with Client(api, os.environ.get(TOKEN)) as client:
+                await work(client)
+        except ApiProblem as problem:
+            if problem.status is None:
+                raise Mistake(f"{problem}; is dialer serve running there?") from None
+            if problem.status == 401:
+                raise Mistake(f"{problem}; the environment variable {TOKEN} holds it") from None
+            raise
 
     run(with_client())

@@ -182,6 +182,6 @@ def _hint(trunk: Trunk, cause: LocalCause | None) -> str:
         case LocalCause.AUTHENTICATION:
             return f"the trunk does not take {trunk.username!r} with this password"
         case LocalCause.NO_MEDIA:
-            return f"no codec in common: we offer {', '.join(trunk.codecs)}"
+            return f"the answer has no audio that we can speak; we offer {', '.join(trunk.codecs)}"
         case _:
             return ""

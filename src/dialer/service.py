@@ -114,6 +114,7 @@ class Service:
         except BaseException:
             await self._parts.aclose()
             raise
+        log.info("dialer is up", api=self.api_url or None, trunks=sorted(trunks or ()))
 
     async def stop(self) -> None:
         """Hang up what is left, record it, and stop everything."""
@@ -167,7 +168,6 @@ class Service:
         runner = await listen(create_app(pool, settings, self.clock, self.metrics))
         self._parts.push_async_callback(runner.cleanup)
         self.api_url = _url(runner, self.settings.api.host)
-        log.info("API listens", url=self.api_url)
 
     def _engine_ready(self) -> str | None:
         if self.engine is None:

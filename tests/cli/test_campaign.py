@@ -1,0 +1,135 @@
+"""Campaign commands against a service that calls the simulated carrier."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import re
+
+import pytest
+from tests.cli.conftest import in_a_thread
+
+from dialer import config
+from dialer.service import Service
+
+LIST = "phone,name\n+15552000200,Ada\n+15554860000,Ben\nxx,Chris\n+15554860000,Ben\n123,Dana\n"
+
+
+@contextlib.asynccontextmanager
+async def running(settings, **parts):
+    service = Service(settings, **parts)
+    await service.start()
+    yield service
+    await service.stop()
+
+
+@pytest.fixture
+def service(carrier, database_url, monkeypatch, tmp_path):
+    """The whole service on a fresh database; the commands find it by their environment."""
+    host, port = carrier.address.host, carrier.address.port
+    settings = config.Config(
+        database=config.Database(url=database_url),
+        api=config.Api(port=0, token_env="DIALER_TEST_TOKEN"),
+        sip=config.Sip(host="127.0.0.1"),
+        prompts=tmp_path,
+        trunk=(config.Trunk(name="carrier", address=f"{host}:{port}", calls_per_second=100),),
+    )
+    with in_a_thread(lambda: running(settings)) as found:
+        monkeypatch.setenv("DIALER_API", found.api_url)
+        yield found
+
+
+@pytest.fixture
+def numbers(tmp_path):
+    path = tmp_path / "spring.csv"
+    path.write_text(LIST)
+    return path
+
+
+@pytest.mark.usefixtures("service")
+def test_from_a_list_to_a_report(command, numbers, tmp_path):
+    assert command("campaign", "list") == (0, "no campaigns\n", "")
+    code, out, error = command(
+        "campaign", "create", numbers, "--trunk", "carrier", "--play", "hello.wav",
+        "--max-attempts", 1,
+    )  # fmt: skip
+    assert (code, error) == (0, "")
+    assert out.splitlines() == [
+        "campaign 1: 3 numbers added, 1 of them cannot be dialled, 1 duplicates, 1 rejected:",
+        f"  {numbers}:4: phone: is not a telephone number: 'xx'",
+        "start it with: dialer campaign start 1",
+    ]
+    assert command("campaign", "start", 1) == (0, "campaign 1: In progress\n", "")
+    code, out, _ = command("campaign", "watch", 1)
+    assert code == 0
+    assert out.splitlines()[-1] == "1 answered · 1 without answer · 1 technical error"
+
+    output = tmp_path / "report.csv"
+    assert command("campaign", "report", 1, "--output", output)[0] == 0
+    rows = {row["number"]: row for row in csv.DictReader(io.StringIO(output.read_text()))}
+    assert {number: row["last_outcome"] for number, row in rows.items()} == {
+        "+15552000200": "answered",
+        "+15554860000": "busy",
+        "+123": "invalid_number",
+    }
+    _, out, _ = command("campaign", "report", 1)
+    assert list(csv.DictReader(io.StringIO(out))) == list(rows.values())
+
+    _, out, _ = command("call", rows["+15554860000"]["call_id"])
+    assert re.search(r"busy, decided by rule busy-486\n  status then: Completed without", out)
+    assert re.search(r"INVITE over trunk carrier as anonymous: sip:\+15554860000@", out)
+    assert re.search(r"   0\.000 s  INVITE sent\n +\d\.\d+ s  100 Trying\n.* 486 Busy Here\n", out)
+    _, out, _ = command("call", rows["+15552000200"]["call_id"])
+    assert "talked 0.2 s" in out
+    assert "hung up by the other side" in out
+    _, out, _ = command("call", rows["+123"]["call_id"])
+    assert "the number cannot be dialled: too short for a number of +1" in out
+    assert "no INVITE was sent" in out
+
+    assert "spring" in command("campaign", "list")[1]
+    assert command("campaign", "pause", 1)[1] == "campaign 1: Paused\n"
+    assert command("campaign", "resume", 1)[1] == "campaign 1: In progress\n"
+    numbers.write_text("+15554860001\n")
+    assert command("campaign", "add", 1, numbers)[1] == "campaign 1: 1 numbers added\n"
+    assert command("campaign", "finish", 1, "--hang-up")[1] == "campaign 1: Finished\n"
+    assert command("campaign", "delete", 1)[1] == "campaign 1: deleted\n"
+    assert command("campaign", "list")[1] == "no campaigns\n"
+
+
+@pytest.mark.usefixtures("service")
+def test_what_the_api_refuses_is_one_line(refused, command, numbers, tmp_path):
+    line = refused("campaign", "create", numbers, "--trunk", "carier")
+    assert "there is no trunk 'carier' in the configuration; it has carrier" in line
+    line = refused("campaign", "create", numbers, "--trunk", "carrier", "--play", "none.wav")
+    assert f"there is no prompt 'none.wav' in {tmp_path}" in line
+    assert command("campaign", "list")[1] == "no campaigns\n"  # none of these left one behind
+
+    numbers.write_bytes(b"PK\x03\x04 a workbook")
+    line = refused("campaign", "create", numbers, "--trunk", "carrier")
+    assert line.startswith(f"{numbers}: ")
+    assert "ZIP or XLSX" in line
+    assert command("campaign", "list")[1] == "no campaigns\n"
+
+    assert refused("campaign", "start", 9) == "there is no campaign 9"
+    assert refused("campaign", "report", 9, "-o", tmp_path / "kept") == "there is no campaign 9"
+    assert not (tmp_path / "kept").exists()
+    assert "no call 9" in refused("call", 9)
+
+
+def test_a_token_is_asked_for(refused, command, database_url, monkeypatch, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef")
+    settings = config.Config(
+        database=config.Database(url=database_url),
+        api=config.Api(port=0, token_file=token),
+        sip=config.Sip(host="127.0.0.1"),
+        trunk=(config.Trunk(name="carrier", address="127.0.0.1:9"),),
+    )
+    with in_a_thread(lambda: running(settings, engine=False)) as service:
+        monkeypatch.setenv("DIALER_API", service.api_url)
+        assert "DIALER_API_TOKEN" in refused("campaign", "list")
+        monkeypatch.setenv("DIALER_API_TOKEN", "0123456789abcdeF")
+        assert "DIALER_API_TOKEN" in refused("campaign", "list")
+        monkeypatch.setenv("DIALER_API_TOKEN", "0123456789abcdef")
+        assert command("campaign", "list") == (0, "no campaigns\n", "")

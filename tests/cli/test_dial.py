@@ -1,0 +1,114 @@
+"""`dialer dial`: one call, its ladder, its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+
+import pytest
+
+from dialer.conversation.prompt import HELLO
+
+
+@pytest.fixture
+def trunk(carrier, configured):
+    """The options that lead to the simulated carrier."""
+    host, port = carrier.address.host, carrier.address.port
+    path = configured(
+        '[sip]\nhost = "127.0.0.1"\n',
+        f'[[trunk]]\nname = "carrier"\naddress = "{host}:{port}"\ncaller_id = "+15550001000"\n',
+    )
+    return ("--config", path, "--trunk", "carrier")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        ("+15552000200", 0, "answered: 200 OK; decided by rule answered-2xx"),
+        ("+15554860000", 10, "busy: 486 Busy Here; decided by rule busy-486"),
+        ("+15554801000", 11, "no_answer: 480 Temporarily Unavailable; decided by rule no-answer"),
+        ("+15556030000", 12, "declined: 603 Decline; decided by rule declined-603"),
+        ("+15556070000", 12, "unwanted: 607 Unwanted; decided by rule unwanted-607"),
+        ("+15554800020", 13, "unreachable: 480 Temporarily Unavailable"),
+        ("+15554040001", 14, "invalid_number: 404 Not Found"),
+        ("+15555000000", 20, "network_failure: 500 Server Internal Error"),
+        ("+15557130000", 20, "the trunk asks for an account"),
+        ("+15557020000", 20, "no audio that we can speak; we offer PCMA, PCMU"),
+        ("123", 14, "123 cannot be dialled: too short for a number of +1"),
+    ],
+)
+def test_the_exit_code_tells_the_outcome(command, trunk, number, code, said):
+    left, out, error = command("dial", number, *trunk)
+    assert (left, error) == (code, "")
+    assert said in out
+
+
+def test_a_ring_timeout_cancels(command, trunk):
+    left, out, _ = command("dial", "+15551800000", *trunk, "--ring-timeout", 1)
+    assert left == 11
+    assert rungs(out) == [
+        "▶INVITE", "◀100 Trying", "◀180 Ringing", "▶CANCEL", "◀200 OK", "◀487 Request Terminated",
+        "▶ACK",
+    ]  # fmt: skip
+    assert "no_answer: 487 Request Terminated; decided by rule ring-timeout" in out
+
+
+def test_a_prompt_is_played(command, trunk):
+    left, out, _ = command("dial", "+15552000000", *trunk, "--play", HELLO)
+    assert left == 0
+    sent = re.search(r"hung up by us; RTP packets (\d+) sent, \d+ received", out)
+    assert sent is not None
+    assert int(sent[1]) > 50
+
+
+def test_nobody_there(command):
+    left, out, _ = command("dial", "+15552000000", "--trunk", "127.0.0.1:9")
+    assert left == 20
+    assert "nothing takes UDP at 127.0.0.1:9" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("abc;", "--trunk", "pbx"), "NUMBER is not a telephone number: 'abc;'"),
+        (("+15552000000", "--trunk", "pxb"), "no trunk is named 'pxb'; configured: pbx"),
+        (("+15552000000", "--trunk", "127.0.0.1:99999"), "99999 is not a port number"),
+        (("+15552000000", "--trunk", "pbx", "--play", "none.wav"), "none.wav: No such file"),
+        (("+15552000000", "--trunk", "pbx", "--play", __file__), "test_dial.py"),
+    ],
+)
+def test_a_mistake_is_one_line(refused, configured, arguments, said):
+    assert said in refused("dial", "--config", configured(), *arguments)
+
+
+@pytest.mark.parametrize(
+    ("number", "when", "then"),
+    [
+        ("+15551800000", "180 Ringing", ["▶CANCEL", "◀200 OK", "◀487 Request Terminated", "▶ACK"]),
+        ("+15552000000", "▶│  CSeq 1 ACK", ["▶BYE", "◀200 OK"]),
+    ],
+)
+async def test_ctrl_c_ends_the_call(trunk, number, when, then):
+    """The ladder is seen while the call goes on: the signal is sent at the sight of a message."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "dialer", "dial", number, *trunk, "--play", HELLO,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    seen = b""
+    while when not in seen.decode():
+        line = await process.stdout.readline()
+        assert line, seen
+        seen += line
+    process.send_signal(signal.SIGINT)
+    rest, error = await process.communicate()
+    assert rungs(rest.decode()) == then
+    assert error == b""
+    assert process.returncode == (130 if "CANCEL" in then[0] else 0)
+
+
+def rungs(text):
+    """The messages of a ladder in order, ▶ sent or ◀ received."""
+    found = re.findall(r"(?:├─ (.+?) ─*▶│)|(?:│◀─ (.+?) ─*┤)", text)
+    return [f"▶{sent}" if sent else f"◀{received}" for sent, received in found]
