@@ -43,6 +43,18 @@ def busy(at):
     return verdict("busy", CallStatus.RETRY_SCHEDULED, CallStatus.COMPLETED_WITHOUT_ANSWER, at)
 
 
+def rate_limited():
+    """The trunk would not take it now: as it was before, due at once."""
+    return verdict(
+        "rate_limited",
+        CallStatus.PLANNED,
+        CallStatus.TECHNICAL_ERROR,
+        soon(0),
+        counted=False,
+        technical_in_a_row=1,
+    )
+
+
 def identity(call_id):
     return LegIdentity(
         call_id=call_id,

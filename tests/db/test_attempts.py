@@ -335,15 +335,7 @@ async def test_finish_with_hang_up_names_the_calls_to_hang_up(pool):
 async def test_a_rate_limited_call_goes_back_to_what_it_was(pool):
     campaign = await scene.campaign(pool, 1)
     node = await scene.node(pool)
-    verdict = scene.verdict(
-        "rate_limited",
-        CallStatus.PLANNED,
-        CallStatus.TECHNICAL_ERROR,
-        scene.soon(0),
-        counted=False,
-        technical_in_a_row=1,
-    )
-    await node.end(await node.dial_all(campaign), verdict)
+    await node.end(await node.dial_all(campaign), scene.rate_limited())
     assert await scene.statuses(pool, campaign) == {"planned": 1}
     assert await queue.promote(pool) == 1
     [again] = await node.claim(campaign)

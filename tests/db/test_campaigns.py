@@ -9,7 +9,7 @@ from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction, MoveRefused
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason
-from dialer.store import calls, campaigns, numbers, queue
+from dialer.store import calls, campaigns, numbers, queue, withdrawal
 from dialer.store.errors import CampaignClosed, NotFound, Refused, VersionConflict
 from dialer.store.records import DEFAULT_ACCOUNT, CampaignSettings, PauseNote
 
@@ -88,6 +88,10 @@ async def test_a_planned_campaign_keeps_a_start_time(pool):
     without = dataclasses.replace(made.settings, start_at=None)
     with pytest.raises(Refused, match="start time"):
         await campaigns.change(pool, DEFAULT_ACCOUNT, made.id, without)
+    await scene.act(pool, made, A.PAUSE)
+    with pytest.raises(Refused, match="start time"):
+        await campaigns.change(pool, DEFAULT_ACCOUNT, made.id, without)
+    assert (await scene.act(pool, made, A.RESUME)).status is CampaignStatus.PLANNED
 
 
 async def test_a_pause_remembers_why_and_whence_and_pausing_twice_is_no_error(pool):
@@ -127,6 +131,30 @@ async def test_finish_ends_what_waits_and_leaves_what_runs(pool):
     await node.end([leg])
     assert (await scene.statuses(pool, campaign))["answered"] == 1
     assert await pool.fetchval("SELECT count(*) FROM ready") == 0
+
+
+async def test_finish_takes_the_last_attempts_end_for_a_call_that_went_back_to_planned(pool):
+    campaign = await scene.campaign(pool, 2)
+    node = await scene.node(pool)
+    await node.end(await node.dial(await node.claim(campaign, 1)), scene.rate_limited())
+    assert await scene.statuses(pool, campaign) == {"planned": 2}
+    await scene.act(pool, campaign, A.FINISH)
+    assert await scene.statuses(pool, campaign) == {"technical_error": 1, "not_dialed": 1}
+
+
+@pytest.mark.parametrize("tried", [False, True])
+async def test_what_was_committed_and_never_sent_ends_with_its_finished_campaign(pool, tried):
+    campaign = await scene.campaign(pool, 1)
+    node = await scene.node(pool)
+    if tried:
+        await node.end(await node.dial_all(campaign), scene.rate_limited())
+        await queue.promote(pool)
+    [leg] = await node.dial_all(campaign)
+    await scene.act(pool, campaign, A.FINISH)
+    assert await withdrawal.withdraw(pool, node.name, node.epoch, {leg.attempt_id}) == 1
+    final = "technical_error" if tried else "not_dialed"
+    assert await scene.statuses(pool, campaign) == {final: 1}
+    assert len((await scene.read(pool, leg.call_id)).attempts) == tried
 
 
 async def test_a_long_list_is_ended_in_batches_even_if_finish_is_cut_short(pool, monkeypatch):

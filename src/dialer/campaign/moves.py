@@ -72,7 +72,10 @@ _REQUEUED = frozenset({CallStatus.PLANNED})
 CALL_MOVES: Mapping[tuple[CallStatus, CallAction], frozenset[CallStatus]] = {
     (CallStatus.PLANNED, CallAction.DIAL): _DIALED,
     (CallStatus.PLANNED, CallAction.REFUSE): _WITHOUT_AN_INVITE,
-    (CallStatus.PLANNED, CallAction.CAMPAIGN_FINISHED): frozenset({CallStatus.NOT_DIALED}),
+    # A technical error where the call was tried, and the trunk would not take it then.
+    (CallStatus.PLANNED, CallAction.CAMPAIGN_FINISHED): frozenset(
+        {CallStatus.NOT_DIALED, CallStatus.TECHNICAL_ERROR}
+    ),
     (CallStatus.IN_PROGRESS, CallAction.RETRY): frozenset({CallStatus.RETRY_SCHEDULED}),
     (CallStatus.IN_PROGRESS, CallAction.GO_BACK): frozenset(
         {CallStatus.PLANNED, CallStatus.RETRY_SCHEDULED}

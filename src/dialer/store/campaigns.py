@@ -84,7 +84,7 @@ WITH waiting AS (
     FOR NO KEY UPDATE
 ), ended AS (
     UPDATE calls AS k
-    SET status = CASE WHEN w.was = 'planned' THEN 'not_dialed' ELSE k.last_final_status END,
+    SET status = CASE WHEN k.attempts = 0 THEN 'not_dialed' ELSE k.last_final_status END,
         due = NULL, phase = NULL, node = NULL, epoch = NULL, trunk = NULL,
         updated_at = clock_timestamp()
     FROM waiting AS w
@@ -159,7 +159,8 @@ async def change(
         before = await _locked(connection, account_id, campaign_id, version)
         if before.status is CampaignStatus.FINISHED:
             raise CampaignClosed(f"campaign {campaign_id} is finished; its settings are fixed")
-        if before.status is CampaignStatus.PLANNED and settings.start_at is None:
+        planned = CampaignStatus.PLANNED in {before.status, before.paused_from}
+        if planned and settings.start_at is None:
             raise Refused(
                 f"campaign {campaign_id} is planned and needs its start time; "
                 "to start it now, set a start time that has passed"

@@ -29,7 +29,7 @@ WITH held AS MATERIALIZED (
     UPDATE calls AS k
     SET status = CASE
             WHEN c.status <> 'finished' THEN h.was
-            WHEN h.was = 'planned' THEN 'not_dialed'
+            WHEN k.attempts = 1 THEN 'not_dialed'
             ELSE k.last_final_status
         END,
         due = CASE
