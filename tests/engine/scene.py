@@ -1,4 +1,4 @@
-"""A simulated carrier, engines on one database, and short words for campaigns and what they hold."""
+"""A simulated carrier, engines on one database, and short words for campaigns and their calls."""
 
 from __future__ import annotations
 
@@ -54,6 +54,19 @@ def numbers_of(prefix, count):
     """`count` numbers of one behaviour: digits are put behind +1555 and the prefix."""
     width = 7 - len(prefix)
     return [f"+1555{prefix}{n:0{width}}" for n in range(count)]
+
+
+async def free_even_port():
+    """A port of this host that nobody has at the moment."""
+    loop = asyncio.get_running_loop()
+    while True:
+        transport, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
+        )
+        port = transport.get_extra_info("sockname")[1]
+        transport.close()
+        if port % 2 == 0:
+            return port
 
 
 @dataclasses.dataclass

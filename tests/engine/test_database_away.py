@@ -14,12 +14,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 from tests.db import scene as store_scene
-from tests.engine.scene import eventually, new_carrier, numbers_of, running
+from tests.engine.scene import eventually, free_even_port, new_carrier, numbers_of, running
 from tests.engine.severed import Severed
 
-from dialer.store import migrate, pool as store_pool
+from dialer.store import migrate
+from dialer.store import pool as store_pool
 from dialer.store.embedded import EmbeddedPostgres
 from dialer.store.errors import Unavailable
+from dialer.store.records import NewCall
 
 
 @pytest.fixture
@@ -159,6 +161,24 @@ async def test_an_answer_is_lost_after_the_database_has_done_it(
         assert await scene.statuses(campaign) == {"answered": 30, "completed_without_answer": 30}
         assert scene.ledger.calls_per_number() == dict.fromkeys(listed, 1)
         await scene.wire_agrees()
+        await node.stop()
+        await store_pool.close_pool(pool)
+
+
+async def test_ports_are_given_back_when_the_record_of_the_undialable_fails(
+    scene, database_url, short_folder
+):
+    async with Severed(
+        database_url, short_folder, lambda data, _: b"number-not-dialable" in data
+    ) as severed:
+        pool = await store_pool.open_pool(severed.url, size=3)
+        low = await free_even_port()
+        node = await scene.node(pool=pool, rtp_ports=(low, low + 3))  # two ports
+        undialable = NewCall("+1555", dialable=False, problem="too short")
+        campaign = await scene.campaign([undialable, *numbers_of("2000", 2)])
+        await scene.tried(campaign, 15)
+        assert severed.done.is_set()
+        assert await scene.statuses(campaign) == {"technical_error": 1, "answered": 2}
         await node.stop()
         await store_pool.close_pool(pool)
 

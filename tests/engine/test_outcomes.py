@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 
 import pytest
 
@@ -180,7 +181,7 @@ async def test_attempts_are_made_until_they_are_used_up(scene):
     callers = [attempt.legs[0].caller_id for attempt in busy.attempts]
     assert callers[0] == callers[2] != callers[1]
     starts = [record.began_at for record in scene.ledger.of_number("+15554860000")]
-    assert all(later - earlier > 0.9 for earlier, later in zip(starts, starts[1:], strict=False))
+    assert all(later - earlier > 0.9 for earlier, later in itertools.pairwise(starts))
 
 
 async def test_a_campaign_with_nothing_left_stays_in_progress_and_dials_what_is_added(scene):

@@ -95,7 +95,8 @@ async def test_the_calls_of_a_killed_process_are_ended_and_recorded_by_another(s
     await first.gone()
     of_first = await scene.pool.fetch(
         "SELECT k.id, k.number, l.answered, l.rang FROM calls k"
-        " JOIN legs l ON l.attempt_id = k.attempt_id WHERE k.node = 'first' AND k.phase <> 'claimed'"
+        " JOIN legs l ON l.attempt_id = k.attempt_id"
+        " WHERE k.node = 'first' AND k.phase <> 'claimed'"
     )
     assert sum(row["answered"] for row in of_first) >= 8
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.engine.scene import TRUNK, eventually, numbers_of
+from tests.engine.scene import TRUNK, eventually, free_even_port, numbers_of
 
 QUIET = 1.0  # seconds of which a good many turns of the engine fall
 
@@ -50,7 +50,7 @@ async def idle(scene, campaign):
 
 
 async def test_another_trunk_of_the_campaign_takes_over(scene):
-    nobody = await silent_port()
+    nobody = await free_even_port()
     dead = scene.trunk("dead", host="127.0.0.1", port=nobody, max_calls=5)
     await scene.node("one", dead, scene.trunk())
     campaign = await scene.campaign(
@@ -67,16 +67,6 @@ async def test_another_trunk_of_the_campaign_takes_over(scene):
     assert outcomes["trunk_unreachable"] >= 5
     await scene.pool.execute("UPDATE legs SET sent_at = NULL WHERE trunk = 'dead'")
     await scene.wire_agrees()
-
-
-async def silent_port():
-    """A port of this host where nobody listens."""
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-        asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
-    )
-    port = transport.get_extra_info("sockname")[1]
-    transport.close()
-    return port
 
 
 async def test_no_call_goes_out_while_the_trunk_asks_for_a_pause(scene, logged):

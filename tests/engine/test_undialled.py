@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.engine.scene import TRUNK, eventually, numbers_of
+from tests.engine.scene import TRUNK, eventually, free_even_port, numbers_of
 
 from dialer.sip.identity import HostPort
 from dialer.store.records import NewCall
@@ -47,12 +47,7 @@ async def test_a_prompt_that_is_missing_ends_the_call_as_a_failure_of_the_bot(sc
 
 
 async def test_without_a_free_rtp_port_a_call_waits_for_its_turn(scene, logged):
-    taken = await asyncio.get_running_loop().create_datagram_endpoint(
-        asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
-    )
-    port = taken[0].get_extra_info("sockname")[1]
-    even = port + port % 2
-    taken[0].close()
+    even = await free_even_port()
     await scene.node(rtp_ports=(even, even + 6))  # four ports
     listed = numbers_of("20002", 24)
     campaign = await scene.campaign(listed, on_answer={"kind": "hang_up", "after_seconds": 5})

@@ -12,7 +12,6 @@ from dialer.campaign.pacing import TokenBucket
 from dialer.engine import placer
 from dialer.engine.trunk_set import burst_of
 from dialer.store import attempts, queue, withdrawal
-from dialer.store.errors import Unavailable
 from dialer.store.records import UndialedResult
 from dialer.ua.media import NoPortAvailable
 
@@ -88,13 +87,13 @@ class Dispatcher:
         try:
             for campaign in campaigns:
                 placed += await self._dial(campaign)
-        except Unavailable:
+        except BaseException:
             self._doubtful = self._doubtful or set()
             raise
         return placed
 
     async def _resolve_doubt(self) -> None:
-        """Undo what an unanswered claim or commit may have left: nothing of it was sent."""
+        """Undo what a turn that failed may have left claimed or committed: none of it was sent."""
         if self._doubtful is None:
             return
         node, epoch = self._lease.name, self._lease.epoch
@@ -163,8 +162,26 @@ class Dispatcher:
 
     async def _place(self, claimed: Sequence[ClaimedCall], trunk: TrunkState) -> int:
         ready: list[Ready] = []
-        undialable: list[ClaimedCall] = []
-        returned: list[int] = []
+        try:
+            undialable = await self._prepare(claimed, trunk, ready)
+            await self._record_undialable(undialable)
+            wanted = await self._commit(ready)
+        except BaseException:
+            self._doubtful = {one.attempt_id for one in ready}
+            _release(ready)
+            raise
+        self._send([one for one in ready if one.attempt_id in wanted], trunk)
+        _release(one for one in ready if one.attempt_id not in wanted)
+        done = {one.claimed.id for one in ready if one.attempt_id in wanted}
+        done.update(call.id for call in undialable)
+        await self._give_back([call.id for call in claimed if call.id not in done])
+        return len(wanted)
+
+    async def _prepare(
+        self, claimed: Sequence[ClaimedCall], trunk: TrunkState, ready: list[Ready]
+    ) -> list[ClaimedCall]:
+        """Put the calls into `ready`, as far as there are ports; return those never to be sent."""
+        undialable = []
         for call in claimed:
             if not call.dialable:
                 undialable.append(call)
@@ -174,40 +191,34 @@ class Dispatcher:
             try:
                 prepared = await self._agent.prepare(request)
             except NoPortAvailable as error:
-                log.warning("call given back", call=call.id, reason=str(error))
-                returned.append(call.id)
+                log.warning("calls wait for a free port", reason=str(error))
+                break
             except ValueError as error:
                 log.warning("number cannot be dialled", call=call.id, reason=str(error))
                 undialable.append(call)
             else:
                 ready.append(Ready(call, uuid.uuid4(), caller_id, prepared))
-        await self._record_undialable(undialable)
-        sent = await self._commit_and_send(ready, trunk)
-        returned += [one.claimed.id for one in ready if one.attempt_id not in sent]
-        await self._give_back(returned)
-        return len(sent)
+        return undialable
 
-    async def _commit_and_send(self, ready: Sequence[Ready], trunk: TrunkState) -> Collection[UUID]:
-        """Commit the legs and send their INVITEs; return the attempts whose legs are committed."""
+    async def _commit(self, ready: Sequence[Ready]) -> Collection[UUID]:
+        """Commit the legs; return the attempts whose INVITEs may leave at once."""
         if not ready:
             return ()
+        legs = [
+            placer.new_leg(one.claimed, one.attempt_id, one.caller_id, one.prepared.identity)
+            for one in ready
+        ]
+        node, epoch = self._lease.name, self._lease.epoch
         asked = self._clock.monotonic()
-        try:
-            committed = await self._commit(ready)
-            while self._clock.monotonic() - asked > LATE and committed:
-                asked = self._clock.monotonic()
-                committed = await self._still_wanted(ready, committed)
-        except Unavailable:
-            self._doubtful = {one.attempt_id for one in ready}
-            _release(ready)
-            raise
-        if not self._lease.safe():
-            # Another node may hold these calls by now; it records them as interrupted.
-            log.error("lease ran out before the INVITEs left", calls=len(committed))
-            _release(ready)
-            return committed
-        self._send([one for one in ready if one.attempt_id in committed], trunk)
-        _release(one for one in ready if one.attempt_id not in committed)
+        committed: Collection[UUID] = await attempts.dial(self._pool, node, epoch, legs)
+        while committed and self._clock.monotonic() - asked > LATE:
+            asked = self._clock.monotonic()
+            committed = await self._still_wanted(ready, committed)
+        if committed and not self._may_dial():
+            # If it is for our lease, another node may hold them by now: then nothing is withdrawn.
+            log.warning("calls taken back, the node may not dial any more", calls=len(committed))
+            await withdrawal.withdraw(self._pool, node, epoch, committed)
+            return ()
         return committed
 
     def _send(self, ready: Sequence[Ready], trunk: TrunkState) -> None:
@@ -234,13 +245,6 @@ class Dispatcher:
         if late:
             await withdrawal.withdraw(self._pool, self._lease.name, self._lease.epoch, late)
         return set(committed) - late
-
-    async def _commit(self, ready: Sequence[Ready]) -> Collection[UUID]:
-        legs = [
-            placer.new_leg(one.claimed, one.attempt_id, one.caller_id, one.prepared.identity)
-            for one in ready
-        ]
-        return await attempts.dial(self._pool, self._lease.name, self._lease.epoch, legs)
 
     async def _record_undialable(self, calls: Iterable[ClaimedCall]) -> None:
         rows = []

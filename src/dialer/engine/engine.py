@@ -59,6 +59,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._dispatching: asyncio.Task[None] | None = None
         self.lease = NodeLease(pool, clock, node, lease_seconds)
         self.recorder = Recorder(pool, clock, self.lease, self._lost)
         self.live = LiveCalls(
@@ -108,26 +109,30 @@ class Engine:
         await self.lease.join()
         loops = {
             "lease": (self._renew, self.lease.interval),
-            "dispatch": (self._dispatch, 0.0),
             "rescue": (self._rescue, self.lease.interval),
             "hang-up": (self._hang_up, HANG_UP_EVERY),
         }
         for name, (turn, pause) in loops.items():
             self._tasks.append(asyncio.create_task(self._loop(name, turn, pause), name=name))
         self._tasks.append(asyncio.create_task(self.recorder.run(), name="record"))
+        self._dispatching = asyncio.create_task(
+            self._loop("dispatch", self._dispatch, 0.0), name="dispatch"
+        )
 
     async def drain(self, seconds: float) -> None:
         """Place no more calls; let those that are up end, at the latest after `seconds`."""
-        self._draining = True
+        await self._stop_dispatching()
         log.info("draining", calls=len(self.live), seconds=seconds)
         if len(self.live):
             await self._wait(self.live.ended(), seconds)
 
     async def stop(self) -> None:
         """Hang up what is left, record it, give the lease back, end the loops."""
-        self._draining = True
+        await self._stop_dispatching()
         self.live.hang_up_all()
-        await self._wait(self.live.ended(), 5.0)
+        if not await self._wait(self.live.ended(), 5.0):
+            self.live.abandon_all()
+            await self.live.ended()
         if not await self._wait(self.recorder.drained(), 10.0):
             log.error("some results could not be recorded; another node will rescue the calls")
         for task in self._tasks:
@@ -138,6 +143,15 @@ class Engine:
         except StoreError as error:
             log.warning("the lease could not be given back", reason=str(error))
 
+    async def _stop_dispatching(self) -> None:
+        """Let the turn under way end, so that what it has committed is sent or taken back."""
+        self._draining = True
+        self._wake.set()
+        if self._dispatching is not None:
+            await self._wait(asyncio.shield(self._dispatching), 5.0)
+            self._dispatching.cancel()
+            await asyncio.wait({self._dispatching})
+
     async def _wait(self, event: Awaitable[None], seconds: float) -> bool:
         waiting = asyncio.ensure_future(event)
         patience = asyncio.ensure_future(self._clock.sleep(seconds))
@@ -147,9 +161,12 @@ class Engine:
         return waiting in done
 
     async def _loop(self, name: str, turn: Callable[[], Awaitable[float]], pause: float) -> None:
-        """Take turns for ever; `turn` returns seconds to wait before the next, 0 for `pause`."""
+        """Take turns; `turn` returns seconds to wait before the next, 0 for `pause`.
+
+        The dispatcher's end with the draining, all others when they are cancelled.
+        """
         away = False
-        while True:
+        while not (self._draining and name == "dispatch"):
             try:
                 wait = await turn() or pause
                 if away:

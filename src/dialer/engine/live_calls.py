@@ -122,6 +122,12 @@ class LiveCalls:
                 live.override = LocalCause.NODE_LOST
             self._end(live)
 
+    def abandon_all(self) -> None:
+        """Wait no longer for the far ends of calls that were hung up."""
+        for live in list(self._calls.values()):
+            if live.outbound is not None:
+                live.outbound.abandon()
+
     def _end(self, live: LiveCall) -> None:
         if live.outbound is not None:
             if live.answered:
@@ -204,6 +210,10 @@ class LiveCalls:
         evidence = placer.evidence_of(result)
         if live.override is None or (evidence.answered and not live.answered):
             return evidence
-        # What the far end said before we ended the call stands; only the reason is ours.
         decided = result.code is not None and 300 <= result.code != 487
-        return evidence if decided else dataclasses.replace(evidence, local_cause=live.override)
+        if not decided:
+            return dataclasses.replace(evidence, local_cause=live.override)
+        if evidence.local_cause is LocalCause.CANCELLED:
+            # The far end's word crossed our CANCEL: it stands.
+            return dataclasses.replace(evidence, local_cause=None)
+        return evidence

@@ -102,7 +102,8 @@ def evidence_of(result: sip.CallResult) -> campaign.Evidence:
         rang=result.rang,
         provisional=bool(result.provisionals),
         progressed=any(provisional.code > 100 for provisional in result.provisionals),
-        answered=result.code is not None and 200 <= result.code < 300,
+        # a BYE says so too, where the 2xx was lost
+        answered=(result.code is not None and result.code < 300) or result.hung_up_by is not None,
         talking=result.answered,
     )
 

@@ -92,12 +92,14 @@ class Recorder:
         self._wake.clear()
         try:
             while self._progress or self._results:
-                # An attempt's news go before its end: whatever has come so far goes first.
+                # An attempt's news go before its end: the ends that are here by now wait for all
+                # the news that are here by now, and not for those that come meanwhile.
                 news, ends = self._progress[:BATCH], self._results[:BATCH]
+                no_more_news = len(news) == len(self._progress)
                 if news:
                     await self._write(attempts.record_progress, news)
                     del self._progress[: len(news)]
-                if ends and not self._progress:
+                if ends and no_more_news:
                     await self._write(attempts.record_results, ends)
                     del self._results[: len(ends)]
         except Unavailable:
