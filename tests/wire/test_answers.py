@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.unit.sip.sample_messages import answer_bytes, as_request, request_bytes
 from tests.wire.link import CALLED, CALLER, all_idle, answering, pair
 
@@ -9,7 +10,9 @@ from dialer.sip.effects import (
     AnswerReceived,
     CallEnded,
     CancelReceived,
+    CancelTimedOut,
     FinalReceived,
+    InviteTimedOut,
     ProvisionalReceived,
 )
 
@@ -44,6 +47,27 @@ def test_a_bye_that_overtakes_its_200():
     assert caller.told(CallEnded) == [CallEnded(call_id, by_peer=True, reasons=("Q.850;cause=16",))]
     assert [sent.method for sent in link.sent] == ["INVITE", "200", "CANCEL", "ACK", "ACK"]
     link.run()
+    assert caller.endpoint.idle
+
+
+@pytest.mark.parametrize("rings", [True, False])
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_bye_whose_200_never_comes(rings, cancelled):
+    link, caller, _ = pair()
+    link.drop = lambda sent: sent.destination == CALLED
+    call_id = caller.call()
+    invite = link.messages(CALLER, "INVITE")[0].data
+    if rings:
+        caller.receive(answer_bytes(invite, 180, "Ringing"), CALLED)
+    if cancelled:
+        caller.cancel(call_id)
+    caller.receive(bye_of(invite, "theirs", reason="Q.850;cause=16"), CALLED)
+    link.run()
+    # RFC 3261 §15: a callee sends no BYE before its answer
+    [(at, ended)] = [(at, event) for at, event in caller.events if isinstance(event, CallEnded)]
+    assert ended == CallEnded(call_id, by_peer=True, reasons=("Q.850;cause=16",))
+    assert at == 32.0
+    assert not caller.told((AnswerReceived, FinalReceived, CancelTimedOut, InviteTimedOut))
     assert caller.endpoint.idle
 
 

@@ -121,8 +121,8 @@ class OptionsAnswered:
 class CallEnded:
     """An answered call is over.
 
-    `by_peer`: their BYE came and was answered. Else our BYE got its final response, or none within
-    64*T1.
+    `by_peer`: their BYE came and was answered; without an `AnswerReceived` before, it is all that
+    came of their answer. Else our BYE got its final response, or none within 64*T1.
     """
 
     call_id: str

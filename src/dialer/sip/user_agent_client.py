@@ -288,7 +288,16 @@ class UserAgentClient:
             return
         self._finish(call)
         timed_out = failure is Failure.TIMEOUT
-        self._layer.tell((InviteTimedOut if timed_out else TransportFailed)(leg.call_id))
+        self._tell_no_final(call, InviteTimedOut if timed_out else TransportFailed)
+
+    def _tell_no_final(
+        self, call: ClientCall, what: type[InviteTimedOut | TransportFailed | CancelTimedOut]
+    ) -> None:
+        """Tell that no final response came; a BYE says that a 2xx was sent, and lost."""
+        # RFC 3261 §15: a callee sends no BYE on an early dialog.
+        call_id, reasons = call.leg.call_id, next(iter(call.ended_early.values()), None)
+        ended = None if reasons is None else CallEnded(call_id, by_peer=True, reasons=reasons)
+        self._layer.tell(ended or what(call_id))
 
     def _ended(self, call: ClientCall, leg: LegState) -> None:
         """Forget a call whose INVITE transaction is over, unless it was sent again."""
@@ -379,7 +388,7 @@ class UserAgentClient:
 
     def _cancel_timed_out(self, call: ClientCall) -> None:
         self._finish(call)
-        self._layer.tell(CancelTimedOut(call.leg.call_id))
+        self._tell_no_final(call, CancelTimedOut)
         if call.client is not None:
             self._layer.end_client(call.client)
 

@@ -222,9 +222,14 @@ class OutboundCall:
             self._finish(LocalCause.AUTHENTICATION if event.challenged else None)
 
     def _ended(self, event: effects.CallEnded) -> None:
+        cause = LocalCause.NO_MEDIA if self._no_media else None
+        if not self.answered and self._giving_up is not None:
+            self._note(answered_late=True)
+            cause = LocalCause.ANSWERED_LATE
+        self.answered = True  # also where their BYE is all that we saw of their answer
         self._note_reasons(event.reasons)
         by = HungUpBy.THEM if event.by_peer else HungUpBy.US
-        self._finish(LocalCause.NO_MEDIA if self._no_media else None, hung_up_by=by)
+        self._finish(cause, hung_up_by=by)
 
     def _timed_out(self, _event: effects.InviteTimedOut) -> None:
         cancelled = self._giving_up is LocalCause.CANCELLED

@@ -190,6 +190,7 @@ ROWS = [
     ("node died after the answer", local(L.NODE_LOST, rang=True, answered=True), "interrupted-answered", "interrupted", "answered", NO, CAMPAIGN, C, "no", "none"),
     ("unique users", local(L.PLAN_LIMIT), "plan-limit", "plan_limit_exceeded", "plan_limit_exceeded", NO, CAMPAIGN, F, "no", "none"),
     ("do not call", local(L.SUPPRESSED), "suppressed", "suppressed", "not_dialed", NO, CAMPAIGN, F, "no", "none"),
+    ("their BYE, the 2xx was lost", Evidence(rang=True, answered=True), "answered-and-lost", "answered", "answered", NO, CAMPAIGN, C, "no", "healthy"),
     ("nothing final at all", Evidence(), "no-final-response", "network_failure", "technical_error", YES, 5, F, "yes", "none"),
 ]  # fmt: skip
 
