@@ -118,7 +118,7 @@ def dial(
       0  answered           13  unreachable
      10  busy               14  invalid number
      11  no answer          20  any trouble of the trunk or the network
-     12  declined          130  ended by Ctrl-C
+     12  declined          130  ended by Ctrl-C before an answer
       2  a mistake in the command or the configuration
     """  # noqa: D301 - \b keeps the table's lines
     from dialer.dial import dial_once  # noqa: PLC0415 - slow to import

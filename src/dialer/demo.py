@@ -229,7 +229,7 @@ async def _stay(
     console.print(f"\nThe API stays at {url} until Ctrl-C. Try:", highlight=False)
     for command in (
         f"curl -s {url}/v1/campaigns/{campaign_id} | python3 -m json.tool",
-        f"curl -s {url}/v1/calls/{busy} | python3 -m json.tool   # why does this call say so?",
+        f".venv/bin/dialer call {busy} --api {url}   # why does this call say so?",
         f".venv/bin/dialer campaign report {campaign_id} --api {url}",
     ):
         console.print(f"  {command}", highlight=False, soft_wrap=True)

@@ -73,7 +73,7 @@ async def follow(
     console: rich.console.Console,
     over: Callable[[CallStatus], bool],
 ) -> None:
-    """Show a bar until every call's status is `over`, or the campaign is finished and idle.
+    """Show a bar until every call's status is `over`.
 
     Without a terminal, a line every few seconds where something has changed. An API that goes
     away meanwhile is waited for; raises ApiProblem where it refuses, or is away from the start.

@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from dialer.api import openapi
 from dialer.api.context import CONTEXT, Context
-from dialer.api.guard import guard
+from dialer.api.guard import SAFE_METHODS, guard
 from dialer.api.problem import answer_problems
 from dialer.api.routes import ROUTES
 from dialer.api.settings import SettingsError
@@ -107,7 +107,9 @@ def _measure(context: Context) -> Middleware:
             seconds = context.clock.monotonic() - began
             context.metrics.api_requests.labels(method, route, str(status)).inc()
             context.metrics.api_seconds.labels(route).observe(seconds)
-            write = log.debug if request.path in PUBLIC else log.info
+            # who watches reads twice a second; what changes something, or is refused, is news
+            quiet = request.method in SAFE_METHODS and status < 400
+            write = log.debug if quiet or request.path in PUBLIC else log.info
             write(
                 "request",
                 method=method,
