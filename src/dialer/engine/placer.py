@@ -103,7 +103,7 @@ def evidence_of(result: sip.CallResult) -> campaign.Evidence:
         provisional=bool(result.provisionals),
         progressed=any(provisional.code > 100 for provisional in result.provisionals),
         # a BYE says so too, where the 2xx was lost
-        answered=(result.code is not None and result.code < 300) or result.hung_up_by is not None,
+        answered=(result.code or 0) // 100 == 2 or result.hung_up_by is not None,
         talking=result.answered,
     )
 
