@@ -79,8 +79,10 @@ async def dial_once(
     agent = await start_user_agent(settings, clock, on_message=Ladder(say, clock))
     try:
         result = await _call(agent, request, play, library)
-    except (ValueError, NoPortAvailable) as error:
-        raise ConfigError(str(error)) from None
+    except ValueError as error:
+        raise ConfigError(f"NUMBER or --caller-id: {error}") from None
+    except NoPortAvailable as error:
+        raise ConfigError(f"sip.rtp_ports: {error}") from None
     finally:
         await agent.close()
     if result is None:

@@ -84,10 +84,10 @@ async def follow(
         rich.progress.TimeElapsedColumn(),
         console=console,
     )
-    task = bar.add_task("", total=None)
     said, said_at = "", 0.0
     now = asyncio.get_running_loop().time
     found = await client.campaign(campaign_id)
+    task = bar.add_task("", total=sum(count.calls for count in found.counts))
     with rich.live.Live(bar, console=console, refresh_per_second=4, transient=True) as live:
         while True:
             total = sum(count.calls for count in found.counts)

@@ -77,6 +77,7 @@ def test_nobody_there(command):
         (("+15552000000", "--trunk", "127.0.0.1:99999"), "99999 is not a port number"),
         (("+15552000000", "--trunk", "pbx", "--play", "none.wav"), "none.wav: No such file"),
         (("+15552000000", "--trunk", "pbx", "--play", __file__), "test_dial.py"),
+        (("+15552000000", "--trunk", "pbx", "--caller-id", "x\r\ny"), "a control character"),
     ],
 )
 def test_a_mistake_is_one_line(refused, configured, arguments, said):
