@@ -49,6 +49,7 @@ async def demonstrate(count: int, *, leave: bool) -> int:
     console = rich.console.Console(highlight=False)
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dialer-demo-")))
+        folder.chmod(0o711)  # started by root, Postgres runs as somebody else
         carrier = Carrier(CarrierSettings(t1=T1))
         await carrier.start()
         stack.push_async_callback(carrier.close)
