@@ -97,9 +97,10 @@ class Dispatcher:
         if self._doubtful is None:
             return
         node, epoch = self._lease.name, self._lease.epoch
-        withdrawn = await withdrawal.withdraw(self._pool, node, epoch, self._doubtful)
+        # In this order: what is given back can no longer be committed by a statement still at work.
         held = await withdrawal.claimed_by(self._pool, node, epoch)
         await self._give_back(held)
+        withdrawn = await withdrawal.withdraw(self._pool, node, epoch, self._doubtful)
         self._doubtful = None
         log.info("calls taken back that were never sent", committed=withdrawn, claimed=len(held))
 
@@ -165,17 +166,16 @@ class Dispatcher:
         try:
             undialable = await self._prepare(claimed, trunk, ready)
             await self._record_undialable(undialable)
-            wanted = await self._commit(ready)
+            done = await self._commit_and_send(ready, trunk)
         except BaseException:
             self._doubtful = {one.attempt_id for one in ready}
-            _release(ready)
             raise
-        self._send([one for one in ready if one.attempt_id in wanted], trunk)
-        _release(one for one in ready if one.attempt_id not in wanted)
-        done = {one.claimed.id for one in ready if one.attempt_id in wanted}
+        finally:
+            _release(ready)
+        placed = len(done)
         done.update(call.id for call in undialable)
         await self._give_back([call.id for call in claimed if call.id not in done])
-        return len(wanted)
+        return placed
 
     async def _prepare(
         self, claimed: Sequence[ClaimedCall], trunk: TrunkState, ready: list[Ready]
@@ -200,51 +200,59 @@ class Dispatcher:
                 ready.append(Ready(call, uuid.uuid4(), caller_id, prepared))
         return undialable
 
-    async def _commit(self, ready: Sequence[Ready]) -> Collection[UUID]:
-        """Commit the legs; return the attempts whose INVITEs may leave at once."""
-        if not ready:
-            return ()
+    async def _commit_and_send(self, ready: list[Ready], trunk: TrunkState) -> set[int]:
+        """Commit the legs and let their INVITEs leave; return the calls that have left `ready`."""
         legs = [
             placer.new_leg(one.claimed, one.attempt_id, one.caller_id, one.prepared.identity)
             for one in ready
         ]
         node, epoch = self._lease.name, self._lease.epoch
         asked = self._clock.monotonic()
-        committed: Collection[UUID] = await attempts.dial(self._pool, node, epoch, legs)
-        while committed and self._clock.monotonic() - asked > LATE:
-            asked = self._clock.monotonic()
-            committed = await self._still_wanted(ready, committed)
-        if committed and not self._may_dial():
-            # If it is for our lease, another node may hold them by now: then nothing is withdrawn.
-            log.warning("calls taken back, the node may not dial any more", calls=len(committed))
-            await withdrawal.withdraw(self._pool, node, epoch, committed)
-            return ()
-        return committed
+        wanted = await attempts.dial(self._pool, node, epoch, legs) if legs else set()
+        placed: set[int] = set()
+        while wanted and self._may_dial():
+            placed |= self._send(ready, wanted, asked + LATE, trunk)
+            wanted = {one.attempt_id for one in ready if one.attempt_id in wanted}
+            if wanted:
+                asked = self._clock.monotonic()
+                wanted = await self._still_held(wanted)
+        if wanted:
+            await self._take_back(wanted)
+        return placed
 
-    def _send(self, ready: Sequence[Ready], trunk: TrunkState) -> None:
-        now = self._clock.monotonic()
-        trunk.started(len(ready), now)
-        for one in ready:
-            self._live.place(one.claimed, one.attempt_id, one.prepared, trunk)
+    def _send(
+        self, ready: list[Ready], wanted: Collection[UUID], until: float, trunk: TrunkState
+    ) -> set[int]:
+        """Place the wanted calls that there is time for, and return them."""
+        placed = set()
+        for one in [one for one in ready if one.attempt_id in wanted]:
+            now = self._clock.monotonic()
+            if now > until:
+                break
+            trunk.started(1, now)
             bucket = self._buckets.get(one.claimed.campaign_id)
             if bucket is not None:
                 bucket.take(1, now)
+            ready.remove(one)
+            placed.add(one.claimed.id)
+            self._live.place(one.claimed, one.attempt_id, one.prepared, trunk)
+        return placed
 
-    async def _still_wanted(
-        self, ready: Sequence[Ready], committed: Collection[UUID]
-    ) -> Collection[UUID]:
-        """After a slow commit: take back the calls of campaigns that were paused meanwhile."""
-        wanted = await withdrawal.in_progress(
-            self._pool, {one.claimed.campaign_id for one in ready}
-        )
-        late = {
-            one.attempt_id
-            for one in ready
-            if one.attempt_id in committed and one.claimed.campaign_id not in wanted
-        }
-        if late:
-            await withdrawal.withdraw(self._pool, self._lease.name, self._lease.epoch, late)
-        return set(committed) - late
+    async def _still_held(self, attempt_ids: set[UUID]) -> set[UUID]:
+        """After a delay: take back the calls that are not wanted by now, return the others.
+
+        Meanwhile their campaign may have been paused, or another node may have rescued them.
+        """
+        node, epoch = self._lease.name, self._lease.epoch
+        held = await withdrawal.still_held(self._pool, node, epoch, attempt_ids)
+        if held != attempt_ids:
+            await self._take_back(attempt_ids - held)
+        return held
+
+    async def _take_back(self, attempt_ids: set[UUID]) -> None:
+        # Nothing is withdrawn of what another node has rescued.
+        log.warning("calls taken back that were not sent in time", calls=len(attempt_ids))
+        await withdrawal.withdraw(self._pool, self._lease.name, self._lease.epoch, attempt_ids)
 
     async def _record_undialable(self, calls: Iterable[ClaimedCall]) -> None:
         rows = []

@@ -64,7 +64,15 @@ SELECT count(*) FROM moved
 
 CLAIMED = "SELECT id FROM calls WHERE node = $1 AND epoch = $2 AND phase = 'claimed'"
 
-IN_PROGRESS = "SELECT id FROM campaigns WHERE id = ANY($1::bigint[]) AND status = 'in_progress'"
+STILL_HELD = """
+SELECT k.attempt_id
+FROM calls AS k JOIN campaigns AS c ON c.id = k.campaign_id
+WHERE k.attempt_id = ANY($3::uuid[]) AND k.node = $1 AND k.epoch = $2 AND k.phase = 'dialing'
+    AND c.status = 'in_progress' AND EXISTS (
+        SELECT FROM nodes
+        WHERE name = $1 AND epoch = $2
+            AND lease_until > coalesce($4::timestamptz, clock_timestamp()))
+"""
 
 
 async def withdraw(
@@ -88,7 +96,14 @@ async def claimed_by(db: Database, node: str, epoch: int) -> list[int]:
         return [row["id"] for row in await connection.fetch(CLAIMED, node, epoch)]
 
 
-async def in_progress(db: Database, campaign_ids: Collection[int]) -> set[int]:
-    """Return which of these campaigns are in progress at this moment."""
+async def still_held(
+    db: Database,
+    node: str,
+    epoch: int,
+    attempt_ids: Collection[UUID],
+    now: dt.datetime | None = None,
+) -> set[UUID]:
+    """Return which of these attempts are still the node's, its lease running, to be dialled now."""
     async with session(db) as connection:
-        return {row["id"] for row in await connection.fetch(IN_PROGRESS, list(campaign_ids))}
+        found = await connection.fetch(STILL_HELD, node, epoch, list(attempt_ids), now)
+    return {row["attempt_id"] for row in found}
