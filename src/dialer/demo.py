@@ -26,6 +26,8 @@ from dialer.simulator.behaviours import demo_numbers
 from dialer.simulator.carrier import Carrier, CarrierSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dialer.api import models
     from dialer.simulator.ledger import CallRecord, Ledger
 
@@ -48,8 +50,7 @@ async def demonstrate(count: int, *, leave: bool) -> int:
     """Run it; return 0, or 1 where our records and the far end's differ."""
     console = rich.console.Console(highlight=False)
     async with contextlib.AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dialer-demo-")))
-        folder.chmod(0o711)  # started by root, Postgres runs as somebody else
+        folder = stack.enter_context(_folder())
         carrier = Carrier(CarrierSettings(t1=T1))
         await carrier.start()
         stack.push_async_callback(carrier.close)
@@ -73,6 +74,14 @@ async def demonstrate(count: int, *, leave: bool) -> int:
         if not leave:
             await _stay(console, service.api_url, campaign_id, calls)
     return 1 if differences else 0
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="dialer-demo-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # started by root, Postgres runs as somebody else
+        yield folder
 
 
 def _settings(carrier: Carrier, folder: Path) -> config.Config:
