@@ -31,7 +31,7 @@ class NodeLease:
         self._duration = dt.timedelta(seconds=duration)
         self._safe_until = float("-inf")
         self._share_from = float("inf")
-        self._ahead = dt.timedelta(0)
+        self._database_epoch = clock.now() - dt.timedelta(seconds=clock.monotonic())
         self.name = name
         self.epoch = 0
         self.live_nodes = 1
@@ -48,13 +48,16 @@ class NodeLease:
     def share(self) -> float:
         """Return our part of the rates that all nodes share, 0 to 1.
 
-        A node that has just joined has none until the others have had time to see it.
+        A node that has just joined, or was away, has none until the others have had time to see it.
         """
         return 1 / self.live_nodes if self._clock.monotonic() >= self._share_from else 0.0
 
     def database_now(self) -> dt.datetime:
-        """Return the database's time, as far as the last renewal told it: schedules go by it."""
-        return self._clock.now() + self._ahead
+        """Return the database's time, as the last renewal told it: schedules go by it.
+
+        No step of our own wall clock changes it.
+        """
+        return self._database_epoch + dt.timedelta(seconds=self._clock.monotonic())
 
     async def join(self) -> None:
         """Enter the nodes; raises store errors, NodeNameInUse where the name is taken."""
@@ -68,12 +71,14 @@ class NodeLease:
 
     async def renew(self) -> bool:
         """Renew; return False when the lease was lost, so that our calls are no longer ours."""
-        asked = self._clock.monotonic()
+        asked, ran_out = self._clock.monotonic(), not self.safe()
         lease = await nodes.renew(self._pool, self.name, self.epoch, self._duration)
         if lease is None:
             self._safe_until = float("-inf")
             return False
         self._renewed(asked, lease)
+        if ran_out and self.live_nodes > 1:
+            self._share_from = asked + 2 * self.interval  # the others took us for dead
         return True
 
     async def leave(self) -> None:
@@ -84,5 +89,6 @@ class NodeLease:
     def _renewed(self, asked: float, lease: Lease) -> None:
         margin = min(2.0, self._duration.total_seconds() / 4)
         self._safe_until = asked + self._duration.total_seconds() - margin
-        self._ahead = lease.until - self._duration - self._clock.now()
+        told = lease.until - self._duration
+        self._database_epoch = told - dt.timedelta(seconds=self._clock.monotonic())
         self.live_nodes = max(1, lease.live_nodes)
