@@ -146,6 +146,15 @@ def test_no_answer_at_all():
     assert all_idle(link)
 
 
+def test_after_a_stall_longer_than_timer_b_no_invite_leaves():
+    link, caller, _ = pair()
+    link.drop = lambda sent: sent.destination == CALLED
+    call_id = caller.call()
+    caller.do(caller.endpoint.handle_timer(60.0))  # a far end that has forgotten it would ring
+    assert caller.told(InviteTimedOut) == [InviteTimedOut(call_id)]
+    assert len(link.messages(CALLER, "INVITE")) == 1
+
+
 def test_timer_b_stops_at_the_first_provisional():
     link, caller, called = pair()
     answering(called, answer=None)

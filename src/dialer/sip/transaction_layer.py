@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING
 
 from dialer.sip.effects import SendDatagram
@@ -75,6 +76,10 @@ class Client:
 
     def fire(self, timer: str) -> None:
         """Feed a due timer to the machine."""
+        # After a stall timers A and B may both be due. Then it is over: sent once more, the INVITE
+        # would be a new call to a far end that has forgotten it.
+        if timer == Timer.A and self.timers.get(Timer.B, math.inf) <= self._layer.now:
+            return
         self._layer.feed_client(self, Timer(timer))
 
 
