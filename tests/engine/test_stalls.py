@@ -11,6 +11,7 @@ from tests.engine.scene import eventually, numbers_of
 from dialer.campaign.moves import CampaignAction
 from dialer.engine import dispatcher
 from dialer.store import attempts
+from dialer.store.errors import Unavailable
 
 
 @pytest.fixture
@@ -46,6 +47,7 @@ async def test_what_another_node_has_rescued_meanwhile_is_not_sent(scene, sleep_
                 "SELECT count(*) FROM calls WHERE node IS NOT NULL"
             )
 
+        await asyncio.sleep(2 * dispatcher.LATE)
         await eventually(rescued)
         assert await sleeper.engine.lease.renew()
 
@@ -91,3 +93,35 @@ async def test_a_stall_amid_sending_is_followed_by_another_look(scene, monkeypat
     assert await scene.statuses(campaign) == {"answered": 30}
     assert scene.ledger.calls_per_number() == dict.fromkeys(numbers_of("2000", 30), 1)
     await scene.wire_agrees()
+
+
+async def test_no_invite_is_sent_again_without_a_lease_nor_for_whom_another_has_rescued(
+    scene, monkeypatch, logged
+):
+    sent = []
+
+    def note(direction, _peer, data):
+        if direction == "sent" and data.startswith(b"INVITE "):
+            sent.append(data)
+
+    scene._message = note
+    sleeper = await scene.node("sleeper", lease=1.0, t1=0.1)
+    campaign = await scene.campaign(["+15550000000"])  # answers nothing
+    await eventually(lambda: sent)
+    lease = sleeper.engine.lease
+    renew = lease.renew
+
+    async def unavailable():
+        raise Unavailable("asleep")
+
+    monkeypatch.setattr(lease, "renew", unavailable)
+    await eventually(lambda: not lease.safe())
+    seen = len(sent)
+    assert seen > 1
+    await scene.node("rescuer", scene.trunk("other"), lease=1.0)
+    await scene.tried(campaign)
+    assert len(sent) == seen
+    assert await scene.outcomes(campaign) == {"interrupted": 1}
+    monkeypatch.setattr(lease, "renew", renew)
+    await eventually(lambda: any(one["event"] == "call lost to another node" for one in logged))
+    assert len(sent) == seen

@@ -118,6 +118,11 @@ def test_a_2xx_is_an_answer_and_only_usable_media_is_talking(code, answered, has
     assert (evidence.answered, evidence.talking) == (has_2xx, talking)
 
 
+def test_a_bye_is_an_answer_whose_2xx_was_lost():
+    result = sip.CallResult("abc", hung_up_by=sip.HungUpBy.THEM)
+    assert placer.evidence_of(result).answered
+
+
 def test_all_of_a_result_is_kept_as_evidence():
     times = {
         name: NOW + dt.timedelta(seconds=n)
