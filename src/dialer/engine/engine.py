@@ -60,7 +60,9 @@ class Engine:
         self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
         self._dispatching: asyncio.Task[None] | None = None
+        self._overslept = False
         self.lease = NodeLease(pool, clock, node, lease_seconds)
+        agent.invite_only_while(self.lease.safe)
         self.recorder = Recorder(pool, clock, self.lease, self._lost)
         self.live = LiveCalls(
             agent=agent,
@@ -183,11 +185,22 @@ class Engine:
             await self._clock.sleep(wait)
 
     async def _renew(self) -> float:
+        self._overslept = self._overslept or not self.lease.safe()
         if not await self.lease.renew():
             log.error("lease lost: hanging up all calls and joining anew", node=self.lease.name)
             self.live.lose_all()
             await self.lease.join()
+        elif self._overslept:
+            await self._let_go()
+        self._overslept = False
         return self.lease.interval
+
+    async def _let_go(self) -> None:
+        """Hang up what another node has rescued while our lease had run out."""
+        up = self.live.attempts()
+        held = await attempts.held(self._pool, self.lease.name, self.lease.epoch)
+        for attempt_id in up - held:
+            self.live.lost(attempt_id)
 
     async def _dispatch(self) -> float:
         self._wake.clear()

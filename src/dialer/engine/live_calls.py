@@ -80,6 +80,10 @@ class LiveCalls:
     def __len__(self) -> int:
         return len(self._calls)
 
+    def attempts(self) -> set[UUID]:
+        """Return the attempts whose calls are up."""
+        return set(self._calls)
+
     async def ended(self) -> None:
         """Wait until no call is up."""
         await self._empty.wait()

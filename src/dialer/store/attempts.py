@@ -276,6 +276,10 @@ FROM calls AS k JOIN campaigns AS c ON c.id = k.campaign_id
 WHERE k.node = $1 AND k.epoch = $2 AND k.phase <> 'claimed' AND c.hang_up
 """
 
+HELD = """
+SELECT attempt_id FROM calls WHERE node = $1 AND epoch = $2 AND phase <> 'claimed'
+"""
+
 LIVE_COUNT = "SELECT count(*) FROM calls WHERE node IS NOT NULL AND ($1::text IS NULL OR node = $1)"
 
 
@@ -367,6 +371,12 @@ async def to_hang_up(db: Database, node: str, epoch: int) -> set[UUID]:
     """List attempts of this node that a person asked to hang up at Finish."""
     async with session(db) as connection:
         return _ids(await connection.fetch(TO_HANG_UP, node, epoch))
+
+
+async def held(db: Database, node: str, epoch: int) -> set[UUID]:
+    """List the attempts under way that are this node's."""
+    async with session(db) as connection:
+        return _ids(await connection.fetch(HELD, node, epoch))
 
 
 async def live_count(db: Database, node: str | None = None) -> int:

@@ -78,6 +78,7 @@ class UserAgent:
         self._calls: dict[str, OutboundCall] = {}
         self._remnants: dict[str, Remnant] = {}
         self._closed = False
+        self._invites_allowed: Callable[[], bool] = lambda: True
 
     @property
     def local_address(self) -> HostPort | None:
@@ -120,6 +121,10 @@ class UserAgent:
             await line.driver.close()
             line.media.close()
         self._lines.clear()
+
+    def invite_only_while(self, allowed: Callable[[], bool]) -> None:
+        """Let no INVITE leave, be it sent for the first time or again, unless `allowed()`."""
+        self._invites_allowed = allowed
 
     # placing calls
 
@@ -247,6 +252,9 @@ class UserAgent:
         if call is not None:
             call.on_endpoint_event(event)
 
+    def _may_invite(self) -> bool:
+        return self._invites_allowed()
+
     def _over(self, call: OutboundCall) -> None:
         self._calls.pop(call.call_id, None)
 
@@ -271,7 +279,7 @@ class UserAgent:
         external = settings.external_address
         same_family = external is not None and (":" in external) == (":" in host)
         address = external if external is not None and same_family else host
-        driver = SipDriver(self._clock, self._on_event, settings.on_message)
+        driver = SipDriver(self._clock, self._on_event, settings.on_message, self._may_invite)
         endpoint = EndpointSettings(
             host=address,
             port=settings.bind_port,

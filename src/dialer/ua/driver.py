@@ -25,7 +25,7 @@ class SipDriver:
     """An endpoint, its socket, and one timer for whatever the endpoint waits for next.
 
     Effects are carried out in order, also those that an event's handler brings about; nothing
-    that a handler raises reaches the event loop.
+    that a handler raises reaches the event loop. `may_invite` is asked before each INVITE.
     """
 
     def __init__(
@@ -33,10 +33,12 @@ class SipDriver:
         clock: Clock,
         on_event: Callable[[SipDriver, Event], None],
         on_message: Callable[[Direction, HostPort, bytes], None] | None = None,
+        may_invite: Callable[[], bool] = lambda: True,
     ) -> None:
         self._clock = clock
         self._on_event = on_event
         self._on_message = on_message
+        self._may_invite = may_invite
         self._pending: collections.deque[Effect] = collections.deque()
         self._running = False
         self._closed = False
@@ -84,7 +86,9 @@ class SipDriver:
         self._set_timer()
 
     def send(self, data: bytes, destination: HostPort) -> None:
-        """Put a datagram on the wire."""
+        """Put a datagram on the wire; an INVITE that may not leave is as good as lost there."""
+        if data.startswith(b"INVITE ") and not self._may_invite():
+            return
         if self._on_message is not None:
             guarded(self._on_message, "sent", destination, data)
         self.transport.send(data, destination)
