@@ -134,3 +134,13 @@ async def test_finish_with_hang_up_ends_what_is_up(scene):
     }
     assert {record.finals[-1] for record in scene.ledger.calls.values() if record.cancels} == {487}
     await scene.wire_agrees()
+
+
+async def test_a_call_that_rang_out_before_the_finish_was_not_answered(scene):
+    await scene.node()
+    campaign = await scene.campaign(["+15557050000"], ring_timeout_seconds=1)  # no 487 comes
+    (record,) = await eventually(lambda: scene.ledger.of_number("+15557050000"))
+    await eventually(lambda: time.monotonic() > scene.invites_left[record.call_id] + 1.2)
+    await scene.act(campaign, CampaignAction.FINISH, hang_up=True)
+    await scene.tried(campaign)
+    assert await scene.outcomes(campaign) == {"no_answer": 1}

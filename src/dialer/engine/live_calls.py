@@ -212,8 +212,8 @@ class LiveCalls:
 
     def _evidence(self, live: LiveCall, result: CallResult) -> Evidence:
         evidence = placer.evidence_of(result)
-        if live.override is None or (evidence.answered and not live.answered):
-            return evidence
+        if live.override is None or evidence.local_cause not in {None, LocalCause.CANCELLED}:
+            return evidence  # it had ended for another reason: rung out, answered late
         decided = result.code is not None and 300 <= result.code != 487
         if not decided:
             return dataclasses.replace(evidence, local_cause=live.override)
