@@ -158,7 +158,7 @@ class Scene:
             "trunks": (TRUNK,),
             "max_simultaneous_calls": 400,
             "max_attempts": 1,
-            "ring_timeout_seconds": 2,
+            "ring_timeout_seconds": 60,
             "on_answer": HANG_UP,
         }
         made = await campaigns.create(

@@ -92,7 +92,9 @@ async def test_every_behaviour_in_one_campaign(scene):
     await scene.node()
     # the far end hangs up first where it does so at all
     on_answer = {"kind": "hang_up", "after_seconds": 0.4}
-    campaign = await scene.campaign([row.number for row in ROWS], on_answer=on_answer)
+    campaign = await scene.campaign(
+        [row.number for row in ROWS], ring_timeout_seconds=3, on_answer=on_answer
+    )
     await scene.tried(campaign)
     found = await scene.calls(campaign)
     assert len(found) == len(ROWS)
