@@ -84,9 +84,10 @@ async def test_closing_does_not_wait_for_ever(database_url):
 
 
 async def test_a_farewell_between_two_steps_of_a_query_is_unavailable(pool):
+    async with store_pool.session(pool) as connection:
+        lost = connection.get_server_pid()
     with pytest.raises(Unavailable, match="another operation"):
-        async with store_pool.session(pool) as connection:
-            lost = connection.get_server_pid()
+        async with store_pool.session(pool):
             raise asyncpg.InternalClientError("cannot switch to state 11; another operation")
     async with store_pool.session(pool) as connection:
         assert connection.get_server_pid() != lost
