@@ -27,7 +27,7 @@ class FarParty:
                 self.answers.put_nowait(message)
 
     def send(self, s, method, cseq, body=b""):
-        host, port = s.carrier.address
+        host, port = s.carrier.address[:2]
         lines = [
             f"{method} {self.invite.first('contact').strip('<>')} SIP/2.0",
             f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{method}{cseq}",

@@ -25,7 +25,13 @@ async def test_it_takes_calls_and_leaves_its_ledger(tmp_path):
     carrier = await start("--port", "0", "--second", "0.1", "--ledger", str(file))
     said = (await carrier.stdout.readline()).decode().split()
     assert said[:4] == ["listening", "on", "udp", "127.0.0.1"]
-    trunk = Trunk("simulator", "127.0.0.1", int(said[4]), TRUNK.username, TRUNK.password)
+    trunk = Trunk(
+        "simulator",
+        "127.0.0.1",
+        int(said[4]),
+        username=TRUNK.username,
+        password=TRUNK.password,
+    )
     lines = []
     ladder = Ladder(lines.append, SystemClock())
     agent = UserAgent(UserAgentSettings("127.0.0.1", on_message=ladder, **TIMERS), SystemClock())

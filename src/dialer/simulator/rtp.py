@@ -72,7 +72,7 @@ class MediaSink(asyncio.DatagramProtocol):
     def _tick(self) -> None:
         self._timer = None
         for caller, talk in tuple(self._talks.items()):
-            self._transport.sendto(talk.numbering.packet(talk.payload), caller)
+            self._transport.sendto(talk.numbering.packet(talk.payload), caller[:2])
             talk.left -= 1
             if talk.left <= 0:
                 del self._talks[caller]

@@ -90,7 +90,7 @@ class Dialog:
             remote_cseq=None,
             remote_target=state.remote_target,
             route=state.route,
-            fallback=HostPort(state.target_host, state.target_port),
+            fallback=HostPort(state.target_host, state.target_port, state.target_transport),
         )
 
     def state(self) -> DialogState:
@@ -104,6 +104,7 @@ class Dialog:
             route=self.route,
             target_host=self.fallback.host,
             target_port=self.fallback.port,
+            target_transport=self.fallback.transport,
         )
 
     def addressing(self) -> tuple[str, tuple[str, ...], HostPort]:

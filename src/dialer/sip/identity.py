@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Transport = Literal["udp", "tcp", "tls"]
 
 
 class HostPort(NamedTuple):
@@ -11,6 +13,7 @@ class HostPort(NamedTuple):
 
     host: str
     port: int
+    transport: Transport = "udp"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class LegState:
     route: tuple[str, ...]
     target_host: str
     target_port: int
+    target_transport: Transport = "udp"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,3 +62,4 @@ class DialogState:
     route: tuple[str, ...]
     target_host: str
     target_port: int
+    target_transport: Transport = "udp"

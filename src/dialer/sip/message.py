@@ -17,7 +17,7 @@ import sipmessage
 from sipmessage.message import COMPACT_FORMS
 
 from dialer.sip.fields import Via, bracketed, parse_address, parse_via, quote, split_values
-from dialer.sip.identity import HostPort
+from dialer.sip.identity import HostPort, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -328,8 +328,22 @@ def uri_address(text: str) -> HostPort | None:
         host = str(ipaddress.ip_address(uri.host.strip("[]")))
     except ValueError:
         return None
-    port = 5060 if uri.port is None else uri.port
-    return HostPort(host, port) if 0 < port < 65536 else None
+    transport = uri_transport(text)
+    port = (5061 if transport == "tls" else 5060) if uri.port is None else uri.port
+    return HostPort(host, port, transport) if 0 < port < 65536 else None
+
+
+def uri_transport(uri: str) -> Transport:
+    """Return the transport that a SIP URI names, UDP where it names none (RFC 3263 §4.1)."""
+    named = (part.partition("=") for part in uri.partition("?")[0].split(";")[1:])
+    wanted = {name.strip().lower(): value.strip().lower() for name, _, value in named}
+    match wanted.get("transport"):
+        case "tcp":
+            return "tls" if uri[:5].lower() == "sips:" else "tcp"
+        case "tls":
+            return "tls"
+        case _:
+            return "tls" if uri[:5].lower() == "sips:" else "udp"
 
 
 def is_loose_router(uri: str) -> bool:

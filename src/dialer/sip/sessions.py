@@ -110,7 +110,7 @@ class Sessions:
     ) -> SendDatagram:
         """Return the ACK of a 2xx (RFC 3261 §13.2.2.4); `headers` are the INVITE's credentials."""
         uri, route, destination = dialog.addressing()
-        via = self._layer.settings.via(MAGIC + self._token())
+        via = self._layer.settings.via(MAGIC + self._token(), destination.transport)
         lines = dialog.headers("ACK", via, route, cseq) + headers
         return SendDatagram(serialise(f"ACK {uri} SIP/2.0", lines), destination)
 
@@ -133,7 +133,7 @@ class Sessions:
         uri, route, destination = dialog.addressing()
         branch = MAGIC + self._token()
         cseq = dialog.local_cseq + 1
-        headers = dialog.headers("BYE", settings.via(branch), route, cseq)
+        headers = dialog.headers("BYE", settings.via(branch, destination.transport), route, cseq)
         if session.authenticator is not None:
             headers += session.authenticator.headers("BYE", uri)
         headers += [*extra, ("User-Agent", settings.user_agent)]
@@ -142,7 +142,7 @@ class Sessions:
         self._layer.start_client(
             branch,
             "BYE",
-            ClientNonInvite(data, self._layer.timings),
+            ClientNonInvite(data, self._layer.timings_for(destination)),
             destination,
             partial(self._bye_answered, session, extra, attempts, destination.host),
             partial(self._bye_failed, session),
@@ -193,7 +193,7 @@ class Sessions:
             self._acknowledged(session, request)
             return
         is_invite = request.method == "INVITE"
-        timings = self._layer.timings
+        timings = self._layer.timings_for(self._layer.source)
         machine = ServerInvite(timings) if is_invite else ServerNonInvite(timings)
         server = self._layer.start_server(server_key(request), machine, request, self._layer.source)
         if server is None:

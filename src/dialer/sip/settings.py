@@ -10,7 +10,7 @@ from dialer.sip.message import check_text
 from dialer.sip.transaction import Timings
 
 if TYPE_CHECKING:
-    from dialer.sip.identity import Credentials, HostPort, LegState
+    from dialer.sip.identity import Credentials, HostPort, LegState, Transport
 
 # What we answer with a meaning of its own; anything else gets 405 or 501.
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY"
@@ -21,7 +21,8 @@ ALLOWED = frozenset(ALLOW.split(", "))
 class EndpointSettings:
     """How an endpoint shows itself: the address in Via and Contact, its name, its timers.
 
-    `host` and `port` are what the peer can reach us at, IPv6 without brackets. `t1`, `t2`, `t4`
+    `host` and `port` are what the peer can reach us at, IPv6 without brackets; `tcp_port` and
+    `tls_port` where we listen for connections, None where we do not. `t1`, `t2`, `t4`
     in seconds (RFC 3261 §17.1.1.1). With `accept_calls` an INVITE outside a dialog is told as
     `InviteReceived`, without it gets 480.
     """
@@ -34,22 +35,31 @@ class EndpointSettings:
     t2: float = 4.0
     t4: float = 5.0
     accept_calls: bool = False
+    tcp_port: int | None = None
+    tls_port: int | None = None
 
     def __post_init__(self) -> None:
         check_text(self.host, self.user_agent, self.contact_user)
 
-    @property
-    def timings(self) -> Timings:
-        """The timers of transactions over UDP."""
-        return Timings(self.t1, self.t2, self.t4)
+    def timings(self, transport: Transport = "udp") -> Timings:
+        """Return the timers of transactions over a transport."""
+        return Timings(self.t1, self.t2, self.t4, reliable=transport != "udp")
 
-    def via(self, branch: str) -> str:
+    def port_of(self, transport: Transport) -> int:
+        """Return the port that we name for a transport."""
+        named = {"tcp": self.tcp_port, "tls": self.tls_port}.get(transport)
+        return self.port if named is None else named
+
+    def via(self, branch: str, transport: Transport = "udp") -> str:
         """Return our Via value; `rport` asks for answers to where we send from (RFC 3581)."""
-        return f"SIP/2.0/UDP {bracketed(self.host)}:{self.port};rport;branch={branch}"
+        sent_by = f"{bracketed(self.host)}:{self.port_of(transport)}"
+        return f"SIP/2.0/{transport.upper()} {sent_by};rport;branch={branch}"
 
-    def contact(self, user: str | None = None) -> str:
+    def contact(self, user: str | None = None, transport: Transport = "udp") -> str:
         """Return our Contact value."""
-        return f"<sip:{user or self.contact_user}@{bracketed(self.host)}:{self.port}>"
+        address = f"{bracketed(self.host)}:{self.port_of(transport)}"
+        parameter = "" if transport == "udp" else f";transport={transport}"
+        return f"<sip:{user or self.contact_user}@{address}{parameter}>"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

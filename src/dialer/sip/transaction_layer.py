@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dialer.sip.server_invite import ServerInvite
     from dialer.sip.server_non_invite import ServerNonInvite
     from dialer.sip.settings import EndpointSettings
-    from dialer.sip.transaction import Output, TransportError
+    from dialer.sip.transaction import Output, Timings, TransportError
 
 MAX_SERVER_TRANSACTIONS = 50_000
 MAGIC = "z9hG4bK"  # RFC 3261 §8.1.1.7
@@ -118,7 +118,8 @@ class TransactionLayer:
 
     def __init__(self, settings: EndpointSettings) -> None:
         self.settings = settings
-        self.timings = settings.timings
+        self.timings = settings.timings()
+        self._reliable = settings.timings("tcp")
         self.schedule = Schedule()
         self.now = 0.0
         self.source = HostPort("", 0)
@@ -127,6 +128,10 @@ class TransactionLayer:
         self.clients: dict[tuple[str, str], Client] = {}
         self.servers: dict[str, Server] = {}
         self._clients_by_destination: dict[HostPort, dict[tuple[str, str], Client]] = {}
+
+    def timings_for(self, peer: HostPort) -> Timings:
+        """Return the timers of a transaction with `peer`."""
+        return self.timings if peer.transport == "udp" else self._reliable
 
     def send(self, data: bytes, destination: HostPort) -> None:
         """Put a datagram among the effects."""
@@ -280,7 +285,8 @@ def server_key(request: Request, method: str | None = None) -> str:
 
 def response_destination(request: Request, source: HostPort) -> HostPort:
     """Return where responses go: to the source (RFC 3581 §4), or its sent-by port (§18.2.2)."""
-    if "rport" in request.via.parameters:
+    # RFC 3261 §18.2.2: over a connection, on that connection.
+    if "rport" in request.via.parameters or source.transport != "udp":
         return source
     return HostPort(source.host, request.via.port or 5060)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
@@ -68,7 +69,8 @@ class ClientCall:
     @property
     def target(self) -> HostPort:
         """Where the INVITE went."""
-        return HostPort(self.leg.target_host, self.leg.target_port)
+        leg = self.leg
+        return HostPort(leg.target_host, leg.target_port, leg.target_transport)
 
     def fire(self, _timer: str) -> None:
         """Give up waiting for the final response of a cancelled INVITE."""
@@ -102,11 +104,12 @@ class UserAgentClient:
             from_header=f"{draft.from_};tag={self._token()}",
             to_header=draft.to,
             request_uri=draft.request_uri,
-            via=self._settings.via(MAGIC + self._token()),
+            via=self._settings.via(MAGIC + self._token(), draft.target.transport),
             cseq=1,
             route=draft.route,
             target_host=draft.target.host,
             target_port=draft.target.port,
+            target_transport=draft.target.transport,
         )
         return PreparedInvite(leg.call_id, leg, draft, self._invite(leg, draft, []))
 
@@ -115,7 +118,7 @@ class UserAgentClient:
     ) -> bytes:
         headers = [
             *_leg_headers(leg, "INVITE", leg.to_header),
-            ("Contact", self._settings.contact(draft.contact_user)),
+            ("Contact", self._settings.contact(draft.contact_user, leg.target_transport)),
             *credentials,
             ("Allow", ALLOW),
             ("Supported", ""),
@@ -132,7 +135,12 @@ class UserAgentClient:
         authenticator = Authenticator(draft.credentials, self._token) if draft.credentials else None
         call = ClientCall(prepared.identity, draft, authenticator)
         self.calls[prepared.call_id] = call
-        self._start(call, ClientInvite(prepared.data, self._ack_of(call.leg), self._layer.timings))
+        self._start(
+            call,
+            ClientInvite(
+                prepared.data, self._ack_of(call.leg), self._layer.timings_for(call.target)
+            ),
+        )
 
     def _start(self, call: ClientCall, machine: ClientInvite, *, started: bool = False) -> None:
         leg = call.leg
@@ -158,24 +166,17 @@ class UserAgentClient:
     def _resend(self, call: ClientCall, code: int) -> None:
         """Send the INVITE again with credentials (RFC 3261 §22.2): new branch, next CSeq."""
         old = call.leg
-        leg = LegState(
-            call_id=old.call_id,
-            from_header=old.from_header,
-            to_header=old.to_header,
-            request_uri=old.request_uri,
-            via=self._settings.via(MAGIC + self._token()),
-            cseq=old.cseq + 1,
-            route=old.route,
-            target_host=old.target_host,
-            target_port=old.target_port,
-        )
+        via = self._settings.via(MAGIC + self._token(), old.target_transport)
+        leg = dataclasses.replace(old, via=via, cseq=old.cseq + 1)
         assert call.authenticator is not None
         call.leg = leg
         call.provisional = False
         call.credentials = call.authenticator.headers("INVITE", leg.request_uri)
         data = self._invite(leg, call.draft, call.credentials)
         self._layer.tell(InviteResent(leg.call_id, leg, code))
-        self._start(call, ClientInvite(data, self._ack_of(leg), self._layer.timings))
+        self._start(
+            call, ClientInvite(data, self._ack_of(leg), self._layer.timings_for(call.target))
+        )
 
     # Responses to it.
 
@@ -359,13 +360,15 @@ class UserAgentClient:
         # Refuse a damaged leg before anything is kept.
         parse_via(leg.via)
         _cancel_message(leg, None)
-        target = HostPort(leg.target_host, leg.target_port)
+        target = HostPort(leg.target_host, leg.target_port, leg.target_transport)
         draft = InviteDraft(leg.request_uri, leg.to_header, leg.from_header, target)
         authenticator = Authenticator(credentials, self._token) if credentials else None
         call = ClientCall(leg, draft, authenticator)
         call.cancel_wanted = call.provisional = True
         self.calls[leg.call_id] = call
-        machine = ClientInvite(b"", self._ack_of(leg), self._layer.timings, proceeding=True)
+        machine = ClientInvite(
+            b"", self._ack_of(leg), self._layer.timings_for(call.target), proceeding=True
+        )
         self._start(call, machine, started=True)
         self._send_cancel(call)
 
@@ -376,7 +379,10 @@ class UserAgentClient:
         self._layer.start_client(
             parse_via(call.leg.via).branch,
             "CANCEL",
-            ClientNonInvite(_cancel_message(call.leg, call.cancel_reason), self._layer.timings),
+            ClientNonInvite(
+                _cancel_message(call.leg, call.cancel_reason),
+                self._layer.timings_for(call.target),
+            ),
             call.target,
             lambda _response: None,
             lambda _failure: None,
@@ -416,13 +422,13 @@ class UserAgentClient:
         check_uri(request_uri)
         settings, branch = self._settings, MAGIC + self._token()
         headers = [
-            ("Via", settings.via(branch)),
+            ("Via", settings.via(branch, target.transport)),
             ("Max-Forwards", "70"),
-            ("From", f"{settings.contact()};tag={self._token()}"),
+            ("From", f"{settings.contact(transport=target.transport)};tag={self._token()}"),
             ("To", f"<{request_uri}>"),
             ("Call-ID", self._token()),
             ("CSeq", "1 OPTIONS"),
-            ("Contact", settings.contact()),
+            ("Contact", settings.contact(transport=target.transport)),
             ("Accept", "application/sdp"),
             ("User-Agent", settings.user_agent),
         ]
@@ -435,7 +441,7 @@ class UserAgentClient:
         self._layer.start_client(
             branch,
             "OPTIONS",
-            ClientNonInvite(data, self._layer.timings),
+            ClientNonInvite(data, self._layer.timings_for(target)),
             target,
             answered,
             lambda _failure: self._layer.tell(OptionsAnswered(target, None)),

@@ -90,7 +90,7 @@ class UserAgentServer:
             # RFC 3261 §8.2.2.2: the same request by two ways; one Call-ID names one call here.
             self._layer.reject(request, 482)
             return
-        machine = ServerInvite(self._layer.timings)
+        machine = ServerInvite(self._layer.timings_for(self._layer.source))
         server = self._layer.start_server(server_key(request), machine, request, self._layer.source)
         if server is None:
             self._layer.reject(request, 503, (("Retry-After", "5"),))
@@ -161,13 +161,14 @@ class UserAgentServer:
             # RFC 3261 §14.2, RFC 3311 §5.2: the first offer and answer are not done.
             self._layer.reject(request, 491)
         elif request.method == "UPDATE":
-            self._layer.reject(request, 200, (("Contact", self._layer.settings.contact()),))
+            contact = self._layer.settings.contact(transport=self._layer.source.transport)
+            self._layer.reject(request, 200, (("Contact", contact),))
         else:
             self._layer.reject(request, 481)
 
     def _answer_early(self, request: Request, code: int) -> None:
         """Answer with a transaction, so that a retransmission is not acted upon again."""
-        machine = ServerNonInvite(self._layer.timings)
+        machine = ServerNonInvite(self._layer.timings_for(self._layer.source))
         server = self._layer.start_server(server_key(request), machine, request, self._layer.source)
         if server is None:
             self._layer.reject(request, code)
@@ -193,7 +194,8 @@ class UserAgentServer:
             # RFC 3261 §12.1.1: the route set and our target; §13.3.1.4: what we can do.
             if not request.to_tag:
                 lines += [("Record-Route", value) for value in request.values("record-route")]
-            lines += [("Contact", self._layer.settings.contact())]
+            transport = server.source.transport
+            lines += [("Contact", self._layer.settings.contact(transport=transport))]
         if 200 <= code < 300:
             lines += [("Allow", ALLOW), ("Supported", "")]
         if body:

@@ -7,7 +7,7 @@ tables have them.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -139,6 +139,7 @@ class LegIdentity:
     route: tuple[str, ...]
     target_host: str
     target_port: int
+    target_transport: Literal["udp", "tcp", "tls"] = "udp"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ class DialogIdentity:
     route: tuple[str, ...]
     target_host: str
     target_port: int
+    target_transport: Literal["udp", "tcp", "tls"] = "udp"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

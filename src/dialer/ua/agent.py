@@ -136,7 +136,7 @@ class UserAgent:
         """
         trunk = request.trunk
         uri = _uri(request.number, trunk.host, trunk.port)
-        target = await self._resolver.resolve(trunk.host, trunk.port)
+        target = await self._resolver.resolve(trunk.host, trunk.port or 5060)
         if target is None:
             return self._unreachable(request, uri, LocalCause.DNS)
         try:
@@ -176,7 +176,7 @@ class UserAgent:
             cseq=1,
             route=(),
             target_host=trunk.host,
-            target_port=trunk.port,
+            target_port=trunk.port or 5060,
         )
         return PreparedCall(request, identity, None, why)
 
@@ -208,7 +208,7 @@ class UserAgent:
 
         `trunk` supplies the credentials, should they be asked for.
         """
-        target = HostPort(identity.target_host, identity.target_port)
+        target = HostPort(identity.target_host, identity.target_port, identity.target_transport)
         leg = LegState(**dataclasses.asdict(identity))
         await self._end_remnant(
             leg.call_id,
@@ -218,7 +218,7 @@ class UserAgent:
 
     async def hang_up_dialog(self, identity: DialogIdentity, trunk: Trunk | None = None) -> None:
         """End an answered call that another process had; returns once it is over."""
-        target = HostPort(identity.target_host, identity.target_port)
+        target = HostPort(identity.target_host, identity.target_port, identity.target_transport)
         dialog = DialogState(**dataclasses.asdict(identity))
         await self._end_remnant(
             dialog.call_id,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import datetime as dt
+
+    from dialer.sip.identity import Transport
 
 
 class LocalCause(enum.StrEnum):
@@ -31,31 +33,98 @@ class HungUpBy(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """How a TLS trunk is verified, and how we prove who we are; files are PEM.
+
+    `server_name` is what the certificate must say, default: the trunk's configured domain, never
+    the target that SRV gave (RFC 5922 §4). `ca_file` replaces the system's authorities.
+    """
+
+    server_name: str | None = None
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+    verify: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RegistrationSettings:
+    """How we register with a trunk (RFC 3261 §10).
+
+    `user` is that of the address of record, default: the trunk's username; `domain` the
+    registrar's, default: the trunk's host; `expires` in seconds is what we ask for.
+    """
+
+    user: str | None = None
+    domain: str | None = None
+    expires: int = 300
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Trunk:
     """Where an INVITE goes and how we present ourselves there.
 
-    `host` is a name or an address literal (IPv6 without brackets). `codecs` in order of
-    preference, of "PCMU" and "PCMA".
+    `host` is a name or an address literal (IPv6 without brackets). Without a `port` a name is
+    looked up by SRV, without a `transport` by NAPTR too (RFC 3263). `family` limits its addresses
+    to "ipv4" or "ipv6". `proxy` is an outbound proxy's URI: the next hop, and a preloaded Route.
+
+    `codecs` in order of preference, of "PCMU" and "PCMA"; `ptime` in milliseconds. `srtp` is
+    "off", "optional" or "required" (RFC 4568).
+
+    `from_domain` and `from_user` replace the trunk's host and the caller ID in From.
+    `number_form` is how the Request-URI and To carry the number: "sip", "phone" (`user=phone`) or
+    "tel". `asserted_by` names the headers that carry the caller ID besides From: of
+    "P-Asserted-Identity", "P-Preferred-Identity" and "Remote-Party-ID"; `privacy` hides it from
+    the called person (RFC 3323, RFC 3325).
+
+    `large_by_tcp` lets a request over 1,300 bytes go by TCP (RFC 3261 §18.1.1). `keep_alive` in
+    seconds, 0 for none: CRLF over connections (RFC 5626 §3.5.1) and towards a registrar over UDP.
+    `external_address` stands in Contact and SDP towards this trunk; `learn_address` takes it from
+    `received` and `rport` of its answers. `reliable_provisionals` offers 100rel (RFC 3262),
+    `session_expires` is what session timers ask for in seconds (RFC 4028), 0 for none.
     """
 
     name: str
     host: str
-    port: int = 5060
+    port: int | None = None
+    transport: Transport | None = None
+    family: Literal["any", "ipv4", "ipv6"] = "any"
+    proxy: str | None = None
     username: str | None = None
     password: str | None = dataclasses.field(default=None, repr=False)
-    from_domain: str | None = None
-    codecs: tuple[str, ...] = ("PCMU", "PCMA")
     md5_allowed: bool = True
+    tls: TlsSettings | None = None
+    registration: RegistrationSettings | None = None
+    options_interval: float = 0.0  # seconds, 0 for no probes
+    from_domain: str | None = None
+    from_user: str | None = None
+    number_form: Literal["sip", "phone", "tel"] = "sip"
+    asserted_by: frozenset[str] = frozenset()
+    privacy: bool = False
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    ptime: int = 20
+    srtp: Literal["off", "optional", "required"] = "off"
+    large_by_tcp: bool = False
+    keep_alive: float = 30.0
+    external_address: str | None = None
+    learn_address: bool = False
+    reliable_provisionals: bool = True
+    session_expires: int = 1800
+    min_session_expires: int = 90
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CallRequest:
-    """One outbound call: `number` and `caller_id` are the user parts of To and From."""
+    """One outbound call: `number` and `caller_id` are the user parts of To and From.
+
+    `headers` are further headers of the INVITE, with their values as they stand on the wire.
+    """
 
     trunk: Trunk
     number: str
     caller_id: str
     display_name: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
     ring_timeout: float = 40.0  # seconds from the INVITE
     max_talk: float = 3600.0  # seconds from the answer
 
@@ -77,6 +146,7 @@ class LegIdentity:
     route: tuple[str, ...]
     target_host: str
     target_port: int
+    target_transport: Transport = "udp"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,6 +161,7 @@ class DialogIdentity:
     route: tuple[str, ...]
     target_host: str
     target_port: int
+    target_transport: Transport = "udp"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

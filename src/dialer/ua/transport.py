@@ -86,10 +86,10 @@ class UdpTransport(asyncio.DatagramProtocol):
             return
         self._sending, self._not_sent = destination, False
         try:
-            self._transport.sendto(data, destination)
+            self._transport.sendto(data, destination[:2])
             if self._not_sent:
                 # the kernel gave an older datagram's error in place of sending this one
-                self._transport.sendto(data, destination)
+                self._transport.sendto(data, destination[:2])
         except (OSError, ValueError, RuntimeError):
             self._on_failure(destination)
         finally:

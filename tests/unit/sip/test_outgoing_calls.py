@@ -48,7 +48,7 @@ def test_the_invite():
     assert request.first("subject") == "x"
     identity = prepared.identity
     assert (identity.call_id, identity.via, identity.cseq) == (request.call_id, request.via.text, 1)
-    assert (identity.target_host, identity.target_port) == PEER
+    assert (identity.target_host, identity.target_port, identity.target_transport) == PEER
     assert identity.route == ("<sip:192.0.2.9:5070;lr>",)
 
 
