@@ -25,7 +25,7 @@ CREDENTIALS = Credentials("user", "secret")
 
 def make_endpoint(**options):
     counter = itertools.count(1)
-    return Endpoint(EndpointSettings(*OURS, **options), lambda: f"token{next(counter)}")
+    return Endpoint(EndpointSettings(*OURS[:2], **options), lambda: f"token{next(counter)}")
 
 
 def sent(effects):
