@@ -20,7 +20,9 @@ CREDENTIALS = {"username": "dialer", "password": "far-secret"}
 
 
 def request(far, *, number="4711", ring_timeout=10.0, max_talk=0.3, **trunk):
-    return CallRequest(far.trunk(**trunk), number, "15550100", "", ring_timeout, max_talk)
+    return CallRequest(
+        far.trunk(**trunk), number, "15550100", ring_timeout=ring_timeout, max_talk=max_talk
+    )
 
 
 def authorizations(far, header="Authorization"):
