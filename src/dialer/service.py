@@ -35,9 +35,8 @@ if TYPE_CHECKING:
 
     from dialer.clock import Clock
     from dialer.config import Config
-    from dialer.sip.identity import HostPort
     from dialer.store.pool import Pool
-    from dialer.ua.transport import Direction
+    from dialer.ua.transport import Passed
 
 log = structlog.get_logger(__name__)
 
@@ -174,7 +173,8 @@ class Service:
             return "the engine is starting" if self._with_engine else None
         return self.engine.not_ready()
 
-    def _count(self, direction: Direction, _peer: HostPort, data: bytes) -> None:
+    def _count(self, passed: Passed) -> None:
+        direction, data = passed.direction, passed.data
         if data.startswith(b"SIP/2.0 "):
             cseq = _CSEQ.search(data)
             method, code = cseq[1].decode() if cseq else "other", data[8:11]

@@ -71,13 +71,15 @@ async def test_a_refused_password_is_an_authentication_failure(asterisk, user_ag
 
 async def test_a_challenge_by_sha_256_is_answered_by_sha_256(asterisk, user_agent):
     messages = []
-    agent = await user_agent(on_message=lambda way, _, data: messages.append((way, data)))
+    agent = await user_agent(on_message=messages.append)
     trunk = dataclasses.replace(asterisk.trunk("dialer-sha256"), md5_allowed=False)
     result = await talk(agent, CallRequest(trunk, "1001", "dialer-sha256"), 0.2)
     assert result.answered
     assert any(
-        way == "sent" and b"Authorization: Digest" in data and b"SHA-256" in data
-        for way, data in messages
+        passed.direction == "sent"
+        and b"Authorization: Digest" in passed.data
+        and b"SHA-256" in passed.data
+        for passed in messages
     )
 
 

@@ -113,9 +113,9 @@ class Scene:
             bucket=bucket,
         )
 
-    def _message(self, direction, _peer, data):
-        if direction == "sent" and data.startswith(b"INVITE "):
-            self.invites_left.setdefault(wire.read(data).call_id, self.clock.monotonic())
+    def _message(self, passed):
+        if passed.direction == "sent" and passed.data.startswith(b"INVITE "):
+            self.invites_left.setdefault(wire.read(passed.data).call_id, self.clock.monotonic())
 
     async def node(self, name="one", *trunks, pool=None, lease=4.0, batch=50, t1=T1, **agent):
         """Start an engine; without trunks with the carrier's."""

@@ -92,9 +92,9 @@ async def test_each_trunk_is_called_from_the_address_that_suits_it():
 async def test_an_external_address_stands_in_via_and_sdp():
     sent = []
 
-    def keep(direction, _peer, data):
-        if direction == "sent":
-            sent.append(data)
+    def keep(passed):
+        if passed.direction == "sent":
+            sent.append(passed.data)
 
     outside = {"external_address": "198.51.100.7", "on_message": keep}
     async with simulation(agent=outside) as s:

@@ -16,9 +16,9 @@ class FarParty:
         self.ack = None
         self.answers = asyncio.Queue()
 
-    def __call__(self, direction, _peer, data):
-        message = read(data)
-        if direction == "sent" and message is not None:
+    def __call__(self, passed):
+        message = read(passed.data)
+        if passed.direction == "sent" and message is not None:
             if message.method == "INVITE" and not message.code:
                 self.invite = message
             elif message.method == "ACK" and self.ack is None:

@@ -70,6 +70,12 @@ class InviteDraft:
     `"Ann" <sip:100@example.org>`; `dialer.sip.message.sip_uri` and `name_addr` build them safely.
     `target` is where the datagram goes. `headers` are further headers, `body` is SDP.
     `contact_user` replaces that of the settings.
+
+    `alternatives` are further targets, tried in their order with a new branch where the one before
+    gives 503, cannot be reached, or says nothing within 5 s (RFC 3263 §4.3). With `large_by_tcp` a
+    request over 1,300 bytes goes by TCP, and by UDP where that fails (RFC 3261 §18.1.1).
+    `reliable_provisionals` offers 100rel (RFC 3262); `session_expires` in seconds asks for session
+    timers (RFC 4028), 0 for none, and refuses less than `min_session_expires`.
     """
 
     request_uri: str
@@ -82,6 +88,11 @@ class InviteDraft:
     route: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     credentials: Credentials | None = None
+    alternatives: tuple[HostPort, ...] = ()
+    large_by_tcp: bool = False
+    reliable_provisionals: bool = False
+    session_expires: int = 0
+    min_session_expires: int = 90
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from dialer.clock import Clock
     from dialer.ua.call import CallEvent, CallRequest, CallResult, DialogIdentity, Trunk
-    from dialer.ua.transport import Direction
+    from dialer.ua.transport import Passed
 
 
 def random_token() -> str:
@@ -52,7 +52,7 @@ class UserAgentSettings:
     t1: float = 0.5
     t2: float = 4.0
     t4: float = 5.0
-    on_message: Callable[[Direction, HostPort, bytes], None] | None = None
+    on_message: Callable[[Passed], None] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -136,9 +136,10 @@ class UserAgent:
         """
         trunk = request.trunk
         uri = _uri(request.number, trunk.host, trunk.port)
-        target = await self._resolver.resolve(trunk.host, trunk.port or 5060)
-        if target is None:
+        found = await self._resolver.find(trunk.host, trunk.port, trunk.transport, trunk.family)
+        if not found.targets:
             return self._unreachable(request, uri, LocalCause.DNS)
+        target, *alternatives = found.targets
         try:
             line = await self._line_towards(target)
         except OSError:
@@ -149,7 +150,14 @@ class UserAgent:
         try:
             # RFC 8866 §5.2: unique by time; the port keeps calls of one second apart
             session_id = int(self._clock.now().timestamp()) << 16 | stream.local_port
-            session = MediaSession(stream, line.media.address, trunk.codecs, session_id)
+            session = MediaSession(
+                stream,
+                line.media.address,
+                trunk.codecs,
+                session_id,
+                ptime=trunk.ptime,
+                srtp=trunk.srtp,
+            )
             draft = InviteDraft(
                 request_uri=uri,
                 to=name_addr(uri),
@@ -157,6 +165,11 @@ class UserAgent:
                 target=target,
                 body=session.offer(),
                 credentials=_credentials(trunk),
+                alternatives=tuple(alternatives),
+                large_by_tcp=trunk.large_by_tcp,
+                reliable_provisionals=trunk.reliable_provisionals,
+                session_expires=trunk.session_expires,
+                min_session_expires=trunk.min_session_expires,
             )
             invite = line.driver.endpoint.prepare_invite(draft)
         except BaseException:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dialer.sip.effects import SendDatagram
 from dialer.sip.endpoint import Endpoint
 from dialer.ua.guard import guarded
-from dialer.ua.transport import UdpTransport, bind
+from dialer.ua.transport import Passed, UdpTransport, bind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from dialer.sip.effects import Effect, Event
     from dialer.sip.endpoint import EndpointSettings
     from dialer.sip.identity import HostPort
-    from dialer.ua.transport import Direction
 
 
 class SipDriver:
@@ -32,7 +31,7 @@ class SipDriver:
         self,
         clock: Clock,
         on_event: Callable[[SipDriver, Event], None],
-        on_message: Callable[[Direction, HostPort, bytes], None] | None = None,
+        on_message: Callable[[Passed], None] | None = None,
         may_invite: Callable[[], bool] = lambda: True,
     ) -> None:
         self._clock = clock
@@ -62,7 +61,7 @@ class SipDriver:
     def receive(self, data: bytes, source: HostPort) -> None:
         """Let the endpoint take in a datagram."""
         if self._on_message is not None:
-            guarded(self._on_message, "received", source, data)
+            guarded(self._on_message, Passed("received", self.transport.local, source, data))
         self.perform(self.endpoint.receive(data, source, self._clock.monotonic()))
 
     def _failed(self, destination: HostPort) -> None:
@@ -90,7 +89,7 @@ class SipDriver:
         if data.startswith(b"INVITE ") and not self._may_invite():
             return
         if self._on_message is not None:
-            guarded(self._on_message, "sent", destination, data)
+            guarded(self._on_message, Passed("sent", self.transport.local, destination, data))
         self.transport.send(data, destination)
 
     def _set_timer(self) -> None:

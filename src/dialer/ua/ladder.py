@@ -9,8 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dialer.clock import Clock
-    from dialer.sip.identity import HostPort
-    from dialer.ua.transport import Direction
+    from dialer.ua.transport import Direction, Passed
 
 _HEADER = re.compile(
     r"^(?:(CSeq)|(Reason)|(Content-Type|c))[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE
@@ -29,13 +28,13 @@ class Ladder:
         self._clock = clock
         self._began: float | None = None
 
-    def __call__(self, direction: Direction, peer: HostPort, data: bytes) -> None:
-        """Write the line of one datagram that was sent to `peer` or received from it."""
+    def __call__(self, passed: Passed) -> None:
+        """Write the line of one message."""
         now = self._clock.monotonic()
         if self._began is None:
             self._began = now
-            self._write(f"{'':10}dialer{'':{_WIDTH - 2}}{peer.host}:{peer.port}")
-        self._write(line(now - self._began, direction, data))
+            self._write(f"{'':10}dialer{'':{_WIDTH - 2}}{passed.peer.host}:{passed.peer.port}")
+        self._write(line(now - self._began, passed.direction, passed.data))
 
 
 def line(seconds: float, direction: Direction, data: bytes) -> str:

@@ -1,13 +1,14 @@
-"""From a trunk's host to an address: literals at once, names through the system's resolver."""
+"""From a trunk's host to the addresses to try: literals at once, names by look-up."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ipaddress
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from dialer.sip.identity import HostPort
+from dialer.sip.identity import HostPort, Transport
 
 if TYPE_CHECKING:
     from dialer.clock import Clock
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 _TIMEOUT = 5.0  # seconds for one look-up
 _KEEP = 60.0  # seconds that an answer serves
 _KEEP_FAILURE = 5.0  # seconds before a name that failed is asked for again
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Found:
+    """The targets to try in their order, none where there is no address; `reason` says why.
+
+    `steps` are lines for a person: each look-up and what came of it.
+    """
+
+    targets: tuple[HostPort, ...] = ()
+    reason: str = ""
+    steps: tuple[str, ...] = ()
 
 
 class Resolver:
@@ -25,16 +38,26 @@ class Resolver:
         self._known: dict[str, tuple[float, str | None]] = {}
         self._asking: dict[str, asyncio.Task[str | None]] = {}
 
-    async def resolve(self, host: str, port: int) -> HostPort | None:
-        """Return the address to send to, None where the name has none."""
+    async def find(
+        self,
+        host: str,
+        port: int | None = None,
+        transport: Transport | None = None,
+        family: Literal["any", "ipv4", "ipv6"] = "any",  # noqa: ARG002 - of the next resolver
+    ) -> Found:
+        """Return where requests for a host go; never raises."""
+        wanted = transport or "udp"
+        port = port or (5061 if wanted == "tls" else 5060)
         try:
-            return HostPort(str(ipaddress.ip_address(host)), port)
+            return Found((HostPort(str(ipaddress.ip_address(host)), port, wanted),))
         except ValueError:
             pass
         until, address = self._known.get(host, (0.0, None))
         if self._clock.monotonic() >= until:
             address = await self._ask(host)
-        return None if address is None else HostPort(address, port)
+        if address is None:
+            return Found(reason=f"the name {host} has no address")
+        return Found((HostPort(address, port, wanted),))
 
     async def _ask(self, host: str) -> str | None:
         # one look-up serves all calls that wait for it, and outlives one that is cancelled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dialer.sip import sdp
 from dialer.ua.media_ports import MediaError
@@ -22,13 +22,22 @@ class MediaSession:
     """
 
     def __init__(
-        self, stream: MediaStream, address: str, codecs: Sequence[str], session_id: int
+        self,
+        stream: MediaStream,
+        address: str,
+        codecs: Sequence[str],
+        session_id: int,
+        *,
+        ptime: int = 20,
+        srtp: Literal["off", "optional", "required"] = "off",
     ) -> None:
         self.stream = stream
         self._address = address
         self._codecs = codecs
         self._session_id = session_id
         self._version = 0
+        self._ptime = ptime
+        self._srtp = srtp
 
     def offer(self) -> bytes:
         """Write an offer."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dialer.sip.identity import HostPort
 
@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Direction = Literal["sent", "received"]
+
+
+class Passed(NamedTuple):
+    """A SIP message that passed between our address and a peer's."""
+
+    direction: Direction
+    local: HostPort
+    peer: HostPort
+    data: bytes
+
 
 _BUFFER = 4 * 1024 * 1024  # bytes; the kernel caps it at net.core.rmem_max
 # <linux/in.h>, <linux/in6.h>, <linux/socket.h>: Python's socket module names none of them

@@ -1,6 +1,7 @@
 from dialer.clock import SystemClock
 from dialer.sip.identity import HostPort
 from dialer.ua.ladder import Ladder, line
+from dialer.ua.transport import Passed
 
 INVITE = (
     b"INVITE sip:+15552000000@127.0.0.1 SIP/2.0\r\nCSeq: 1 INVITE\r\n"
@@ -34,8 +35,8 @@ def test_what_is_not_sip_and_control_characters_stay_off_the_terminal():
 def test_the_ladder_starts_with_the_two_parties():
     lines = []
     ladder = Ladder(lines.append, SystemClock())
-    ladder("sent", HostPort("127.0.0.1", 5060), INVITE)
-    ladder("received", HostPort("127.0.0.1", 5060), BUSY)
+    ladder(Passed("sent", HostPort("127.0.0.1", 5070), HostPort("127.0.0.1", 5060), INVITE))
+    ladder(Passed("received", HostPort("127.0.0.1", 5070), HostPort("127.0.0.1", 5060), BUSY))
     assert "dialer" in lines[0]
     assert "127.0.0.1:5060" in lines[0]
     assert ["INVITE" in lines[1], "486 Busy Here" in lines[2]] == [True, True]
