@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fetch.sh asterisk|sipp
+# fetch.sh asterisk|sipp|kamailio|baresip|tshark
 #
 # Prints the path of the program: the machine's own where it is new enough, else a private copy
 # made of Debian's packages, in a folder that needs neither root nor a container and is used by
@@ -11,11 +11,15 @@
 set -euo pipefail
 
 suite=sid # stable has no asterisk package, and its SIPp knows no SHA-256
-name=${1:?usage: fetch.sh asterisk|sipp}
+usage="fetch.sh asterisk|sipp|kamailio|baresip|tshark"
+name=${1:?usage: $usage}
 case $name in
 asterisk) program=usr/sbin/asterisk least=18 packages="asterisk asterisk-core-sounds-en-gsm" ;;
 sipp) program=usr/bin/sipp least=3.8 packages=sip-tester ;;
-*) echo "fetch.sh: unknown program $name; it knows asterisk and sipp" >&2; exit 2 ;;
+kamailio) program=usr/sbin/kamailio least=5.6 packages=kamailio ;;
+baresip) program=usr/bin/baresip least=1.0 packages=baresip-core ;;
+tshark) program=usr/bin/tshark least=3.6 packages=tshark ;;
+*) echo "fetch.sh: unknown program $name; usage: $usage" >&2; exit 2 ;;
 esac
 cache=${DIALER_LAB_CACHE:-$HOME/.cache/dialer-lab}
 tree=$cache/$name
@@ -25,7 +29,10 @@ fail() { echo "$name: $*" >&2; exit 1; }
 
 version_of() { # SIPp's version switch ends with status 99
   local switch=-V
-  [ "$name" = sipp ] && switch=-v
+  case $name in
+  sipp | kamailio | tshark) switch=-v ;;
+  baresip) switch=-h ;; # its first line
+  esac
   { "$1" "$switch" 2>/dev/null || true; } | grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1 || true
 }
 

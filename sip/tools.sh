@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Sees to it that the programs which the tests call are there: Asterisk and SIPp.
+# Sees to it that the programs which the tests call are there.
 # Silent when they are; else one line for each that is missing, with what to do.
 here=$(cd "$(dirname "$0")" && pwd)
 status=0
-for tool in asterisk sipp; do
+for tool in asterisk sipp kamailio baresip tshark; do
   "$here/fetch.sh" "$tool" >/dev/null || status=1
 done
 exit $status

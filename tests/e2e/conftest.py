@@ -27,28 +27,16 @@ from dialer.clock import SystemClock
 from dialer.ua.agent import UserAgent, UserAgentSettings
 from dialer.ua.call import Trunk
 
+from .peers import answering_telephone, border  # noqa: F401 - fixtures of these tests
+from .programs import SIP, bound, free_port, program
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-SIP = Path(__file__).parents[2] / "sip"
 LAB = SIP / "asterisk" / "lab.sh"
 # below the ports that the system gives out by itself
 PORT_BLOCKS = range(16000, 32000, 1000)
 FAR_END_DEADLINE = 40  # seconds, more than any scenario takes
-
-
-def program(name: str) -> str:
-    """Return the path of Asterisk or SIPp, or fail with the line that says what is missing."""
-    found = subprocess.run([SIP / "fetch.sh", name], capture_output=True, text=True, check=False)
-    if found.returncode:
-        pytest.fail(found.stderr.strip(), pytrace=False)
-    return found.stdout.strip()
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 # ---------------------------------------------------------------------------------- Asterisk
@@ -162,12 +150,6 @@ class FarEnd:
         if self.process.returncode is None:
             self.process.kill()
         await self.process.wait()
-
-
-def bound(port: int) -> bool:
-    """Whether some process listens for UDP on `port` (the second column, in hexadecimal)."""
-    table = Path("/proc/net/udp").read_text()
-    return any(line.split()[1].endswith(f":{port:04X}") for line in table.splitlines()[1:])
 
 
 @pytest.fixture
