@@ -14,6 +14,7 @@ import rich.table
 import rich.text
 import typer
 
+from dialer.call_ladder import drawn
 from dialer.call_record import explain
 from dialer.campaign.status import CampaignStatus
 from dialer.client import ApiProblem
@@ -195,16 +196,37 @@ def report(
 
 def call(
     call_id: Annotated[int, typer.Argument(help="Number of the call, as in a report.")],
+    pcap: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write its SIP and RTP for Wireshark.")
+    ] = None,
     api: Api = LOCAL_API,
+    *,
+    ladder: Annotated[bool, typer.Option("--ladder", help="Draw its SIP messages.")] = False,
+    messages: Annotated[
+        bool, typer.Option("--messages", help="Print its SIP messages whole.")
+    ] = False,
 ) -> None:
     """Tell why a call came out as it did.
 
-    Its attempts, what the network said to each INVITE and when, and the rule that decided.
+    Its attempts, what the network said to each INVITE and when, and the rule that decided; or the
+    SIP messages themselves, as long as they are kept.
     """
 
     async def work(client: Client) -> None:
-        for line in explain(await client.call(call_id)):
-            typer.echo(line)
+        if pcap is not None:
+            data = await client.call_capture(call_id)
+            try:
+                pcap.write_bytes(data)
+            except OSError as error:
+                raise Mistake(f"cannot write {pcap}: {error.strerror}") from None
+            typer.echo(f"{pcap}: {len(data)} bytes")
+        if ladder or messages:
+            kept = await client.call_messages(call_id)
+            for line in drawn(kept, whole=messages):
+                typer.echo(line)
+        elif pcap is None:
+            for line in explain(await client.call(call_id)):
+                typer.echo(line)
 
     run_with_client(api, work)
 

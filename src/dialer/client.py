@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 import pydantic
 
-from dialer.api import models
+from dialer.api import models, trace_models
 
 if TYPE_CHECKING:
     import types
@@ -168,6 +168,14 @@ class Client:
     async def call(self, call_id: int) -> models.CallWithAttempts:
         """Read a call with its attempts."""
         return await self._json(models.CallWithAttempts, "GET", f"/v1/calls/{call_id}")
+
+    async def call_messages(self, call_id: int) -> trace_models.CallMessages:
+        """Read the SIP messages that are kept of a call."""
+        return await self._json(trace_models.CallMessages, "GET", f"/v1/calls/{call_id}/messages")
+
+    async def call_capture(self, call_id: int) -> bytes:
+        """Read what is kept of a call as a capture file for Wireshark."""
+        return (await self._request("GET", f"/v1/calls/{call_id}/capture.pcap")).content
 
     async def report(self, campaign_id: int) -> AsyncIterator[bytes]:
         """Yield the pieces of a campaign's report as CSV."""

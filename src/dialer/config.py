@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 import socket
@@ -108,6 +109,29 @@ class Numbers(Section):
         return re.compile(self.internal) if self.internal else None
 
 
+class Capture(Section):
+    """What is kept of the signalling, and where copies go."""
+
+    keep_days: Annotated[float, Field(ge=0, le=3650)] = 14.0
+    messages: Annotated[int, Field(ge=1, le=10_000)] = 200
+    rtp_seconds: Annotated[float, Field(ge=0, le=3600)] = 5.0
+    rtp_audio: bool = False
+    homer: str = ""
+    homer_id: Annotated[int, Field(ge=0, lt=2**32)] = 2001
+    homer_password_env: str | None = None
+
+    @pydantic.field_validator("homer")
+    @classmethod
+    def _homer(cls, value: str) -> str:
+        if value:
+            host, _ = split_address(value, 9060)
+            try:
+                ipaddress.ip_address(host)
+            except ValueError:
+                raise ValueError(f"{host!r} is not an address; Homer is named by address") from None
+        return value
+
+
 class Log(Section):
     """What is logged, and how."""
 
@@ -164,6 +188,7 @@ class Config(Section):
     sip: Sip = Sip()
     engine: Engine = Engine()
     numbers: Numbers = Numbers()
+    capture: Capture = Capture()
     log: Log = Log()
     prompts: Path = Path("prompts")
     trunk: tuple[Trunk, ...] = ()

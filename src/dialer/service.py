@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import functools
 import re
 import signal
@@ -16,20 +17,23 @@ from dialer.api.app import create_app, listen
 from dialer.api.settings import ApiSettings
 from dialer.campaign.outcome_table import OutcomeTable
 from dialer.clock import SystemClock
-from dialer.config import ConfigError
+from dialer.config import ConfigError, split_address
 from dialer.conversation.prompt import HELLO
 from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
+from dialer.engine.trace_writer import TraceWriter
 from dialer.engine.trunk_set import TrunkSet
+from dialer.homer import HomerExporter
 from dialer.metrics import Metrics
 from dialer.our_side import start_user_agent
 from dialer.store import migrate
 from dialer.store.embedded import EmbeddedPostgres
 from dialer.store.errors import Unavailable
 from dialer.store.pool import close_pool, open_pool
+from dialer.ua.call_trace import CallTraces
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from aiohttp import web
 
@@ -131,8 +135,15 @@ class Service:
         return trunks
 
     async def _start_engine(self, pool: Pool, trunks: TrunkSet) -> None:
+        capture = self.settings.capture
+        traces = CallTraces(self.clock, capture.messages) if capture.keep_days else None
+        hooks: list[Callable[[Passed], None]] = [
+            self._count,
+            *self._exporters(),
+            *([traces] if traces else []),
+        ]
         agent = await start_user_agent(
-            self.settings, self.clock, t1=self._t1, on_message=self._count
+            self.settings, self.clock, t1=self._t1, on_message=_each(hooks)
         )
         self._parts.push_async_callback(agent.close)
         engine = Engine(
@@ -146,9 +157,33 @@ class Service:
             node=self.settings.engine.node_name(),
             lease_seconds=self.settings.engine.lease_seconds,
             batch=self.settings.engine.batch,
+            traces=None
+            if traces is None
+            else TraceWriter(pool, traces, dt.timedelta(days=capture.keep_days)),
         )
         await engine.start()
         self.engine = engine
+
+    def _exporters(self) -> list[HomerExporter]:
+        """Start what sends copies of messages elsewhere; raises ConfigError."""
+        capture = self.settings.capture
+        if not capture.homer:
+            return []
+        password = self.settings.secret(
+            env=capture.homer_password_env, file=None, needed_by="capture"
+        )
+        try:
+            exporter = HomerExporter(
+                split_address(capture.homer, 9060),
+                self.clock,
+                capture_id=capture.homer_id,
+                password=password or "",
+                node=self.settings.engine.node_name(),
+            )
+        except OSError as error:
+            raise ConfigError(f"capture.homer: {capture.homer}: {error.strerror}") from None
+        self._parts.callback(exporter.close)
+        return [exporter]
 
     def _api_settings(self) -> ApiSettings:
         return ApiSettings(
@@ -182,6 +217,16 @@ class Service:
         else:
             method = data[:16].partition(b" ")[0].decode("ascii", "replace")
             self.metrics.sip_message(direction, method, None)
+
+
+def _each(hooks: Sequence[Callable[[Passed], None]]) -> Callable[[Passed], None]:
+    """Return a hook that calls others in turn."""
+
+    def hook(passed: Passed) -> None:
+        for one in hooks:
+            one(passed)
+
+    return hook
 
 
 def _url(runner: web.AppRunner, host: str) -> str:

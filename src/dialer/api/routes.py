@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dialer.api import calls, campaigns, models, numbers, report, service
+from dialer.api import calls, campaigns, models, numbers, report, service, trace_models, traces
 from dialer.api.route import Route
 
 JSON = "application/json"
 NO_CAMPAIGN = {404: "There is no such campaign"}
+NO_CALL = {404: "There is no such call"}
 REFUSED_MOVE = {
     **NO_CAMPAIGN,
     409: "The campaign's status does not allow it; `current_status` and `allowed` say what is",
@@ -132,7 +133,25 @@ ROUTES = (
         calls.read,
         "Read a call with its attempts, their legs and the evidence",
         models.CallWithAttempts,
-        refusals={404: "There is no such call"},
+        refusals=NO_CALL,
+    ),
+    Route(
+        "GET",
+        "/v1/calls/{id}/messages",
+        "getCallMessages",
+        traces.messages,
+        "Read the SIP messages of a call, as long as they are kept",
+        trace_models.CallMessages,
+        refusals=NO_CALL,
+    ),
+    Route(
+        "GET",
+        "/v1/calls/{id}/capture.pcap",
+        "getCallCapture",
+        traces.capture,
+        "Read the SIP messages and first RTP packets of a call as a capture file",
+        "application/vnd.tcpdump.pcap",
+        refusals=NO_CALL,
     ),
     Route(
         "GET",

@@ -12,6 +12,7 @@ from dialer.engine.lease import NodeLease
 from dialer.engine.live_calls import LiveCalls
 from dialer.engine.recorder import Recorder
 from dialer.engine.rescue import Rescue
+from dialer.engine.trace_writer import FORGET_EVERY, WRITE_EVERY
 from dialer.store import attempts
 from dialer.store.errors import StoreError, Unavailable
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from dialer.campaign.outcome_table import OutcomeTable
     from dialer.clock import Clock
+    from dialer.engine.trace_writer import TraceWriter
     from dialer.engine.trunk_set import TrunkSet
     from dialer.metrics import Metrics
     from dialer.store.pool import Pool
@@ -51,11 +53,13 @@ class Engine:
         node: str,
         lease_seconds: float = 15.0,
         batch: int = 50,
+        traces: TraceWriter | None = None,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._agent = agent
         self._metrics = metrics
+        self._traces = traces
         self._wake = asyncio.Event()
         self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -73,6 +77,7 @@ class Engine:
             metrics=metrics,
             converse=converse,
             on_free=self._wake.set,
+            traces=traces,
         )
         self.dispatcher = Dispatcher(
             pool=pool,
@@ -114,6 +119,9 @@ class Engine:
             "rescue": (self._rescue, self.lease.interval),
             "hang-up": (self._hang_up, HANG_UP_EVERY),
         }
+        if self._traces is not None:
+            loops["write-traces"] = (self._traces.write, WRITE_EVERY)
+            loops["forget-traces"] = (self._traces.forget, FORGET_EVERY)
         for name, (turn, pause) in loops.items():
             self._tasks.append(asyncio.create_task(self._loop(name, turn, pause), name=name))
         self._tasks.append(asyncio.create_task(self.recorder.run(), name="record"))
@@ -141,6 +149,8 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
+            if self._traces is not None:
+                await self._traces.write()
             await self.lease.leave()
         except StoreError as error:
             log.warning("the lease could not be given back", reason=str(error))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dialer.clock import Clock
     from dialer.engine.lease import NodeLease
     from dialer.engine.recorder import Recorder
+    from dialer.engine.trace_writer import TraceWriter
     from dialer.engine.trunk_set import TrunkState
     from dialer.metrics import Metrics
     from dialer.store.records import ClaimedCall
@@ -49,10 +50,10 @@ class LiveCalls:
     """Places calls, follows them, and hands their records to the recorder.
 
     `converse` is run for each answered call and ends it by hanging up. `on_free` is told of every
-    call that is over.
+    call that is over. `traces`, if any, keep what passes of each call.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that a call touches while it is up
         self,
         *,
         agent: UserAgent,
@@ -63,6 +64,7 @@ class LiveCalls:
         metrics: Metrics,
         converse: Callable[[ClaimedCall, OutboundCall], Coroutine[Any, Any, None]],
         on_free: Callable[[], None],
+        traces: TraceWriter | None = None,
     ) -> None:
         self._agent = agent
         self._clock = clock
@@ -72,6 +74,7 @@ class LiveCalls:
         self._metrics = metrics
         self._converse = converse
         self._on_free = on_free
+        self._traces = traces
         self._calls: dict[UUID, LiveCall] = {}
         self._conversations: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
@@ -96,6 +99,8 @@ class LiveCalls:
         self._calls[attempt_id] = live
         self._empty.clear()
         self._metrics.attempts.labels(trunk.trunk.name).inc()
+        if self._traces is not None:
+            self._traces.begin(attempt_id, prepared.identity.call_id)
         live.outbound = self._agent.place(prepared, lambda event: self._happened(live, event))
         live.outbound.result.add_done_callback(lambda result: self._over(live, result.result()))
 
@@ -171,6 +176,8 @@ class LiveCalls:
         del self._calls[live.attempt_id]
         if not self._calls:
             self._empty.set()
+        if self._traces is not None:
+            self._traces.end(live.claimed.id, live.attempt_id, 0, result.call_id)
         if not live.lost:
             self._record(live, result)
         self._on_free()

@@ -416,3 +416,28 @@ class Event:
     kind: str
     at: dt.datetime
     data: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Passage:
+    """A SIP message or an RTP packet that passed between our address and a peer's."""
+
+    at: dt.datetime
+    sent: bool
+    transport: Literal["udp", "tcp", "tls"]
+    local_host: str
+    local_port: int
+    peer_host: str
+    peer_port: int
+    data: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LegTrace:
+    """What was kept of one leg: its SIP messages, and the first of its RTP."""
+
+    call_id: int
+    attempt_id: UUID
+    leg_ordinal: int
+    messages: tuple[Passage, ...]
+    packets: tuple[Passage, ...] = ()

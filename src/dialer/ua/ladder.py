@@ -33,8 +33,13 @@ class Ladder:
         now = self._clock.monotonic()
         if self._began is None:
             self._began = now
-            self._write(f"{'':10}dialer{'':{_WIDTH - 2}}{passed.peer.host}:{passed.peer.port}")
+            self._write(heading(f"{passed.peer.host}:{passed.peer.port}"))
         self._write(line(now - self._began, passed.direction, passed.data))
+
+
+def heading(peer: str) -> str:
+    """Return the line that names the two parties."""
+    return f"{'':10}dialer{'':{_WIDTH - 2}}{peer}"
 
 
 def line(seconds: float, direction: Direction, data: bytes) -> str:
