@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 4
 
-.PHONY: help setup demo test test-newer check format lab lab-stop lock clean
+.PHONY: help setup demo test interop test-newer check format lab lab-stop lock clean
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -32,6 +32,10 @@ demo: $(STAMP) ## call 200 simulated numbers and compare with the far end's ledg
 test: $(STAMP) ## every test: real Postgres, Asterisk, SIPp, a pyVoIP telephone
 	@sip/tools.sh
 	$(BIN)/pytest -q -n $(WORKERS) $(ARGS)
+
+interop: $(STAMP) ## against Asterisk, Kamailio, baresip, pyVoIP and SIPp, with a table of verdicts
+	@sip/tools.sh
+	$(BIN)/python -m pytest -q -n $(WORKERS) -p tests.interop_table tests/e2e $(ARGS)
 
 test-newer: ## tests/unit and tests/wire on the newer Pythons of this machine
 	@.ci/newer-pythons

@@ -208,9 +208,9 @@ async def test_of_two_answers_the_second_is_hung_up(far_end, user_agent):
     assert len(answers) == 1
 
 
-async def test_lost_packets_both_ways(far_end, user_agent):
-    calls = 40
-    far = await far_end("lossy", "-lost", "10", calls=calls)
+@pytest.mark.parametrize(("loss", "calls"), [(10, 40), (30, 12)])
+async def test_lost_packets_both_ways(far_end, user_agent, loss, calls):
+    far = await far_end("lossy", "-lost", str(loss), "-max_retrans", "20", calls=calls)
     agent = await user_agent(t1=SHORT_T1)
     async with asyncio.timeout(40):
         results = await asyncio.gather(
@@ -221,6 +221,17 @@ async def test_lost_packets_both_ways(far_end, user_agent):
     assert all(result.hung_up_by is HungUpBy.US for result in results)
     assert "lost (recv)" in far.messages
     assert "lost (while sending)" in far.messages
+
+
+async def test_every_response_twice(far_end, user_agent):
+    far = await far_end("repeated", "-nr")
+    events = []
+    result = await (await user_agent()).call(request(far, max_talk=0.5), events.append)
+    await far.finished()  # an ACK for each 200, and no further BYE
+    assert result.answered
+    assert sum(isinstance(event, Answered) for event in events) == 1
+    assert [one.code for one in result.provisionals].count(180) <= 2
+    assert [len(far.received(method)) for method in ("INVITE", "ACK", "BYE")] == [1, 3, 1]
 
 
 async def test_no_answer_at_all_is_timer_b(far_end, user_agent):
