@@ -190,7 +190,7 @@ def _request(words: list[str], headers: dict[str, list[str]], body: bytes) -> Re
     except (ValueError, TypeError) as error:
         raise MessageError(str(error)) from error
     request = Request(headers, body, *common, method, uri)
-    if version.upper() != "SIP/2.0":
+    if version.rstrip().upper() != "SIP/2.0":
         raise MessageError(f"the version is {version}", 505, request)
     if request.cseq_method != method:
         raise MessageError("CSeq names another method", 400, request)

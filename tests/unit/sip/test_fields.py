@@ -83,7 +83,7 @@ def test_via(value, host, port, branch):
 
 
 @pytest.mark.parametrize(
-    "value", ["", "SIP/2.0/UDP", "SIP/3.0/UDP h", "SIP/2.0/UDP h:x", "SIP/2.0/UDP [::1", "UDP h"]
+    "value", ["", "SIP/2.0/UDP", "HTTP/1.1/UDP h", "SIP/2.0/UDP h:x", "SIP/2.0/UDP [::1", "UDP h"]
 )
 def test_via_refused(value):
     with pytest.raises(ValueError, match=r"Via|host|IPv6"):
