@@ -8,37 +8,26 @@ import os
 import re
 import socket
 import tomllib
+import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import pydantic
 from pydantic import Field
 
+from dialer.config_section import ConfigError, Section, split_address
+from dialer.config_trunk import Trunk
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic_core import ErrorDetails
 
 
-class ConfigError(Exception):
-    """The configuration cannot be used; the text says which file, line and key, and why."""
+__all__ = ["Config", "ConfigError", "Section", "Trunk", "load", "split_address"]
 
-
-class Section(pydantic.BaseModel):
-    """A table of the file; a key that it does not know is an error."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-
-def split_address(text: str, default_port: int) -> tuple[str, int]:
-    """Split `host`, `host:port` or `[v6]:port`; raises ValueError."""
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]/@;]+))(?::(\d{1,5}))?", text)
-    if match is None:
-        if re.fullmatch(r"[0-9A-Fa-f:.]+", text) and text.count(":") > 1:
-            return text, default_port
-        raise ValueError(f"{text!r} is not host, host:port or [IPv6]:port")
-    port = int(match[3]) if match[3] else default_port
-    if not 0 < port < 65536:
-        raise ValueError(f"{port} is not a port number")
-    return match[1] or match[2], port
+Location = tuple[int | str, ...]
+"""The way to a key: names of tables and keys, and places in a list."""
 
 
 class Database(Section):
@@ -139,47 +128,6 @@ class Log(Section):
     format: Literal["auto", "console", "json"] = "auto"
 
 
-class Trunk(Section):
-    """A SIP trunk or PBX."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-    address: str
-    username: str | None = None
-    password_env: str | None = None
-    password_file: Path | None = None
-    from_domain: str | None = None
-    caller_id: Annotated[str, Field(pattern=r"^\+?[A-Za-z0-9_.-]{1,64}$")] = "anonymous"
-    codecs: tuple[Literal["PCMU", "PCMA"], ...] = ("PCMA", "PCMU")
-    md5_allowed: bool = True
-    max_calls: Annotated[int, Field(ge=1, le=100_000)] = 10
-    calls_per_second: Annotated[float, Field(gt=0, le=1000)] = 1.0
-
-    @pydantic.field_validator("address")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        split_address(value, 5060)
-        return value
-
-    @pydantic.field_validator("codecs")
-    @classmethod
-    def _codecs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value:
-            raise ValueError("must name at least one codec")
-        return value
-
-    @pydantic.field_validator("from_domain")
-    @classmethod
-    def _from_domain(cls, value: str | None) -> str | None:
-        if value is not None:
-            split_address(value, 5060)
-        return value
-
-    @property
-    def host_and_port(self) -> tuple[str, int]:
-        """The trunk's host name or address literal, and its port."""
-        return split_address(self.address, 5060)
-
-
 class Config(Section):
     """The whole file."""
 
@@ -192,7 +140,9 @@ class Config(Section):
     log: Log = Log()
     prompts: Path = Path("prompts")
     trunk: tuple[Trunk, ...] = ()
+    outcomes: Path | None = None
     folder: Annotated[Path, Field(exclude=True)] = Path()
+    source: Annotated[tuple[Path, str] | None, Field(exclude=True, repr=False)] = None
 
     @pydantic.model_validator(mode="after")
     def _distinct_names(self) -> Config:
@@ -201,6 +151,12 @@ class Config(Section):
             if names.count(name) > 1:
                 raise ValueError(f"two trunks are named {name!r}")
         return self
+
+    def mistake(self, location: Location, sentence: str) -> ConfigError:
+        """Return the error of a key whose value makes no sense, with its file and line."""
+        if self.source is None:
+            return ConfigError(f"{_key(location)}: {sentence}")
+        return _mistake(*self.source, location, sentence)
 
     def path(self, path: Path) -> Path:
         """Return `path` as seen from the configuration file's folder."""
@@ -224,10 +180,16 @@ class Config(Section):
             env=trunk.password_env, file=trunk.password_file, needed_by=f"trunk {trunk.name}"
         )
         if password is None and trunk.password_env:
-            raise ConfigError(
-                f"trunk {trunk.name}: the environment variable {trunk.password_env} is not set"
+            raise self.trunk_mistake(
+                trunk, "password_env", f"the environment variable {trunk.password_env} is not set"
             )
         return password
+
+    def trunk_mistake(self, trunk: Trunk, key: str, sentence: str) -> ConfigError:
+        """Return the error of a trunk's key whose value makes no sense."""
+        place = next((n for n, one in enumerate(self.trunk) if one is trunk), 0)
+        error = self.mistake(("trunk", place, key), sentence)
+        return ConfigError(f"{error} (trunk {trunk.name})")
 
     def api_token(self) -> str | None:
         """Return the API's bearer token, if one is set."""
@@ -254,26 +216,37 @@ def load(path: Path | None) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    if "folder" in data:
-        raise ConfigError(f"{path}:{_line_of(text, ('folder',))}: folder: unknown key")
+    for own in ("folder", "source"):
+        if own in data:
+            raise _mistake(path, text, (own,), "unknown key")
     try:
-        return Config.model_validate({**data, "folder": path.resolve().parent})
+        return Config.model_validate(
+            {**data, "folder": path.resolve().parent, "source": (path, text)}
+        )
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(
-            f"[{part}]" if isinstance(part, int) else part for part in first["loc"]
-        ).replace(".[", "[")
-        line = _line_of(text, first["loc"])
-        raise ConfigError(f"{path}:{line}: {key or 'file'}: {_sentence(first)}") from None
+        raise _mistake(path, text, first["loc"], _sentence(first)) from None
+
+
+def _mistake(path: Path, text: str, location: Location, sentence: str) -> ConfigError:
+    line = _line_of(text, location)
+    return ConfigError(f"{path}:{line}: {_key(location) or 'file'}: {sentence}")
+
+
+def _key(location: Location) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else part for part in location)
+    return ".".join(parts).replace(".[", "[")
 
 
 def _sentence(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         *parents, key = error["loc"]
-        model: type[pydantic.BaseModel] = Config
-        for name in (part for part in parents if isinstance(part, str)):
-            model = Trunk if name == "trunk" else type(getattr(Config(), name))
-        near = difflib.get_close_matches(str(key), set(model.model_fields) - {"folder"}, n=1)
+        known = {
+            field.alias or name
+            for name, field in _table_at(parents).model_fields.items()
+            if not field.exclude
+        }
+        near = difflib.get_close_matches(str(key), known, n=1)
         return "unknown key" + (f"; did you mean {near[0]}?" if near else "")
     sentence = error["msg"].removeprefix("Value error, ")
     if isinstance(error["input"], (str, int, float, list)):
@@ -281,23 +254,34 @@ def _sentence(error: ErrorDetails) -> str:
     return sentence
 
 
-def _line_of(text: str, location: tuple[int | str, ...]) -> int:
-    """Find the line of a key; of its table where the key itself is missing; else 1."""
+def _table_at(location: Sequence[int | str]) -> type[Section]:
+    """Return the kind of table that a location leads to."""
+    table: type[Section] = Config
+    for name in location:
+        if isinstance(name, str):
+            kinds = [table.model_fields[name].annotation]
+            while not (isinstance(kinds[0], type) and issubclass(kinds[0], Section)):
+                kinds = [*typing.get_args(kinds.pop(0)), *kinds]
+            table = kinds[0]
+    return table
+
+
+def _line_of(text: str, location: Location) -> int:
+    """Find the line of a key; of the key or table around it where it is missing; else 1."""
     table = str(location[0]) if len(location) > 1 else ""
     wanted = next((part for part in location if isinstance(part, int)), 0)
-    key = next((str(part) for part in reversed(location) if isinstance(part, str)), "")
+    keys = [str(part) for part in location if isinstance(part, str)][bool(table) :]
     found, here, seen = 1, "", -1
+    lines: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         header = re.match(r"\s*\[{1,2}\s*([\w.-]+)\s*\]{1,2}", line)
         if header:
             here = header[1]
             seen += here == table
-            if here == (table or key) and (seen == wanted or not table):
+            if here == (table or "".join(keys)) and (seen == wanted or not table):
                 found = number
-        elif (
-            here == table
-            and (not table or seen == wanted)
-            and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line)
-        ):
-            return number
-    return found
+        elif here == table and (not table or seen == wanted):
+            key = re.match(r"\s*[\"']?([\w-]+)[\"']?\s*=", line)
+            if key:
+                lines.setdefault(key[1], number)
+    return next((lines[key] for key in reversed(keys) if key in lines), found)

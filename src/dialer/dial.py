@@ -15,7 +15,7 @@ from dialer.clock import SystemClock
 from dialer.config import ConfigError, split_address
 from dialer.conversation.prompt import play_prompt
 from dialer.engine.placer import evidence_of
-from dialer.engine.trunk_set import trunk_of
+from dialer.engine.trunk_definition import trunk_of
 from dialer.our_side import start_user_agent
 from dialer.ua.audio import AudioError, AudioLibrary
 from dialer.ua.call import Answered, CallRequest, LocalCause, Trunk

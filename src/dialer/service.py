@@ -22,6 +22,7 @@ from dialer.conversation.prompt import HELLO
 from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
 from dialer.engine.trace_writer import TraceWriter
+from dialer.engine.trunk_definition import table_of
 from dialer.engine.trunk_set import TrunkSet
 from dialer.homer import HomerExporter
 from dialer.metrics import Metrics
@@ -151,7 +152,7 @@ class Service:
             clock=self.clock,
             agent=agent,
             trunks=trunks,
-            table=OutcomeTable.default(),
+            table=self._table(),
             metrics=self.metrics,
             converse=Conversations(self.settings.path(self.settings.prompts), self.clock),
             node=self.settings.engine.node_name(),
@@ -163,6 +164,13 @@ class Service:
         )
         await engine.start()
         self.engine = engine
+
+    def _table(self) -> OutcomeTable:
+        """Return the outcome table for all trunks; raises ConfigError."""
+        try:
+            return table_of(self.settings, None) or OutcomeTable.default()
+        except (ValueError, OSError) as error:
+            raise self.settings.mistake(("outcomes",), str(error)) from None
 
     def _exporters(self) -> list[HomerExporter]:
         """Start what sends copies of messages elsewhere; raises ConfigError."""

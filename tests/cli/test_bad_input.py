@@ -68,7 +68,8 @@ def test_no_trunk(refused, configured):
 def test_a_password_that_is_not_set(refused, configured):
     path = configured(trunk='[[trunk]]\nname="a"\naddress="h"\npassword_env="DIALER_NOT_SET"\n')
     line = refused("serve", "--config", path)
-    assert line == "trunk a: the environment variable DIALER_NOT_SET is not set"
+    said = "trunk[0].password_env: the environment variable DIALER_NOT_SET is not set (trunk a)"
+    assert line == f"{path}:4: {said}"
     assert refused("dial", "+15552000000", "--trunk", "a", "--config", path) == line
 
 

@@ -12,11 +12,11 @@ import time
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.outcome_table import OutcomeTable
-from dialer.campaign.pacing import TokenBucket
 from dialer.clock import SystemClock
 from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
-from dialer.engine.trunk_set import TrunkSet, TrunkState, burst_of
+from dialer.engine.trunk_definition import TrunkDefinition
+from dialer.engine.trunk_set import TrunkSet, TrunkState
 from dialer.metrics import Metrics
 from dialer.simulator import wire
 from dialer.simulator.carrier import Carrier, CarrierSettings
@@ -104,14 +104,13 @@ class Scene:
         settings = self.carrier.settings
         address = {"host": self.carrier.address.host, "port": self.carrier.address.port}
         credentials = {"username": settings.username, "password": settings.password}
-        bucket = TokenBucket(calls_per_second, burst_of(calls_per_second), self.clock.monotonic())
-        return TrunkState(
+        definition = TrunkDefinition(
             trunk=Trunk(name, **(address | credentials | changes)),
             caller_id="+15550001000",
             max_calls=max_calls,
             calls_per_second=calls_per_second,
-            bucket=bucket,
         )
+        return TrunkState.of(definition, self.clock.monotonic())
 
     def _message(self, passed):
         if passed.direction == "sent" and passed.data.startswith(b"INVITE "):

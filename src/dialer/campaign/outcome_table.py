@@ -8,7 +8,7 @@ import importlib.resources
 import itertools
 import re
 import tomllib
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -62,12 +62,14 @@ class OutcomeTable:
         }
 
     @classmethod
-    def load(cls, text: str) -> OutcomeTable:
+    def load(cls, text: str, *changes: str) -> OutcomeTable:
         """Read a whole table from TOML text; raises OutcomeTableError.
 
-        A table that is loaded has exactly one deciding rule for every evidence.
+        Each of `changes` is TOML of the same form: it replaces rules of the same name and single
+        keys of [outcomes], and adds the rest. A table that is loaded has exactly one deciding rule
+        for every evidence.
         """
-        table = cls(_read(text))
+        table = cls(_read(text, *changes))
         _check_unambiguous(table)
         _check_complete(table)
         return table
@@ -76,11 +78,7 @@ class OutcomeTable:
     @functools.cache
     def default(cls) -> OutcomeTable:
         """Return the table that comes with the program."""
-        return cls.load(
-            importlib.resources.files("dialer.campaign")
-            .joinpath("outcomes.toml")
-            .read_text(encoding="utf-8")
-        )
+        return cls.load(default_text())
 
     def rule_for(self, evidence: Evidence) -> Rule:
         """Return the rule that decides; raises LookupError only where `load` was not used."""
@@ -94,6 +92,15 @@ class OutcomeTable:
         if evidence.local_cause is not None:
             return self._by_cause[evidence.local_cause]
         return self._by_code[final_code(evidence.code)]
+
+
+def default_text() -> str:
+    """Return the TOML of the table that comes with the program."""
+    return (
+        importlib.resources.files("dialer.campaign")
+        .joinpath("outcomes.toml")
+        .read_text(encoding="utf-8")
+    )
 
 
 Code = Annotated[int, Field(ge=200, le=699)]
@@ -146,11 +153,34 @@ class _Table(_Strict):
     rule: tuple[_RuleEntry, ...]
 
 
-def _read(text: str) -> list[Rule]:
+def _parsed(text: str) -> dict[str, Any]:
     try:
-        data = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise OutcomeTableError(f"outcome table: not TOML: {error}") from None
+
+
+def _merged(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return a table with changes laid over it; what has another form is left to the model."""
+    outcomes, rules = changes.get("outcomes", {}), changes.get("rule", [])
+    if not isinstance(outcomes, dict) or not isinstance(rules, list):
+        return {**data, **changes}
+    merged = {
+        name: {**data["outcomes"].get(name, {}), **one} if isinstance(one, dict) else one
+        for name, one in outcomes.items()
+    }
+    replaced = {rule.get("name") for rule in rules if isinstance(rule, dict)}
+    kept = [rule for rule in data["rule"] if rule["name"] not in replaced]
+    return {
+        **data,
+        **changes,
+        "outcomes": {**data["outcomes"], **merged},
+        "rule": [*kept, *rules],
+    }
+
+
+def _read(text: str, *changes: str) -> list[Rule]:
+    data = functools.reduce(_merged, map(_parsed, changes), _parsed(text))
     try:
         table = _Table.model_validate(data)
     except ValidationError as error:

@@ -41,7 +41,6 @@ class Ready(NamedTuple):
 
     claimed: ClaimedCall
     attempt_id: UUID
-    caller_id: str
     prepared: PreparedCall
 
 
@@ -145,7 +144,7 @@ class Dispatcher:
                 self._lease.name,
                 self._lease.epoch,
                 limit,
-                {trunk.trunk.name: trunk.max_calls},
+                {trunk.trunk.name: trunk.definition.max_calls},
             )
             if claimed:
                 placed += await self._place(claimed, trunk)
@@ -186,9 +185,8 @@ class Dispatcher:
             if not call.dialable:
                 undialable.append(call)
                 continue
-            caller_id = placer.caller_id_for(call, trunk.caller_id)
-            request = placer.call_request(call, trunk.trunk, caller_id)
             try:
+                request = placer.call_request(call, trunk.definition)
                 prepared = await self._agent.prepare(request)
             except NoPortAvailable as error:
                 log.warning("calls wait for a free port", reason=str(error))
@@ -197,13 +195,13 @@ class Dispatcher:
                 log.warning("number cannot be dialled", call=call.id, reason=str(error))
                 undialable.append(call)
             else:
-                ready.append(Ready(call, uuid.uuid4(), caller_id, prepared))
+                ready.append(Ready(call, uuid.uuid4(), prepared))
         return undialable
 
     async def _commit_and_send(self, ready: list[Ready], trunk: TrunkState) -> set[int]:
         """Commit the legs and let their INVITEs leave; return the calls that have left `ready`."""
         legs = [
-            placer.new_leg(one.claimed, one.attempt_id, one.caller_id, one.prepared.identity)
+            placer.new_leg(one.claimed, one.attempt_id, one.prepared.request, one.prepared.identity)
             for one in ready
         ]
         node, epoch = self._lease.name, self._lease.epoch

@@ -188,7 +188,7 @@ class LiveCalls:
             self._metrics.first_provisional.labels(live.trunk.trunk.name).observe(waited)
         evidence = self._evidence(live, result)
         rule, verdict = placer.judge(
-            self._table,
+            live.trunk.definition.table or self._table,
             evidence,
             live.claimed.history,
             live.claimed.retry,

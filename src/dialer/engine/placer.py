@@ -7,6 +7,8 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from dialer.campaign import evidence as campaign
+from dialer.campaign.header_template import filled
+from dialer.campaign.number_rewriting import rewritten
 from dialer.campaign.retry import History, RetryPolicy, decide
 from dialer.campaign.status import Phase
 from dialer.store import records
@@ -18,15 +20,27 @@ if TYPE_CHECKING:
     from dialer.campaign.outcome import Rule
     from dialer.campaign.outcome_table import OutcomeTable
     from dialer.campaign.retry import Decision
+    from dialer.engine.trunk_definition import TrunkDefinition
 
 
-def call_request(claimed: records.ClaimedCall, trunk: sip.Trunk, caller_id: str) -> sip.CallRequest:
-    """Return what the user agent shall do for a claimed call."""
+def call_request(claimed: records.ClaimedCall, definition: TrunkDefinition) -> sip.CallRequest:
+    """Return what the user agent shall do for a claimed call, with numbers as the trunk wants them.
+
+    Raises ValueError where rewriting leaves nothing that can be dialled.
+    """
+    caller_id = caller_id_for(claimed, definition.caller_id)
+    facts = {
+        "campaign_id": str(claimed.campaign_id),
+        "call_id": str(claimed.id),
+        "number": claimed.number,
+        "caller_id": caller_id,
+    }
     return sip.CallRequest(
-        trunk=trunk,
-        number=claimed.number,
-        caller_id=caller_id,
-        ring_timeout=float(claimed.ring_timeout_seconds),
+        trunk=definition.trunk,
+        number=rewritten(definition.rewriting, claimed.number),
+        caller_id=rewritten(definition.caller_id_rewriting, caller_id),
+        headers=filled(definition.headers, facts, claimed.payload),
+        ring_timeout=min(float(claimed.ring_timeout_seconds), definition.ring_seconds),
         max_talk=float(claimed.max_talk_seconds),
     )
 
@@ -39,15 +53,18 @@ def caller_id_for(claimed: records.ClaimedCall, default: str) -> str:
 
 
 def new_leg(
-    claimed: records.ClaimedCall, attempt_id: UUID, caller_id: str, identity: sip.LegIdentity
+    claimed: records.ClaimedCall,
+    attempt_id: UUID,
+    request: sip.CallRequest,
+    identity: sip.LegIdentity,
 ) -> records.NewLeg:
-    """Return the row that is committed before the INVITE leaves."""
+    """Return the row that is committed before the INVITE leaves, its numbers as dialled."""
     return records.NewLeg(
         call_id=claimed.id,
         attempt_id=attempt_id,
-        trunk=claimed.trunk,
-        number=claimed.number,
-        caller_id=caller_id,
+        trunk=request.trunk.name,
+        number=request.number,
+        caller_id=request.caller_id,
         identity=leg_identity(identity),
     )
 

@@ -9,11 +9,12 @@ import structlog
 
 from dialer.campaign.pacing import TokenBucket
 from dialer.campaign.trunk_health import TrunkHealth
-from dialer.ua.call import Trunk
+from dialer.engine.trunk_definition import TrunkDefinition, definition_of
 
 if TYPE_CHECKING:
     from dialer import config
     from dialer.campaign.outcome import Rule
+    from dialer.ua.call import Trunk
 
 log = structlog.get_logger(__name__)
 
@@ -23,37 +24,30 @@ def burst_of(rate: float) -> float:
     return max(1.0, rate / 10)
 
 
-def trunk_of(settings: config.Config, one: config.Trunk) -> Trunk:
-    """Return a configured trunk in the user agent's words; raises ConfigError for its password."""
-    host, port = one.host_and_port
-    return Trunk(
-        name=one.name,
-        host=host,
-        port=port,
-        username=one.username,
-        password=settings.trunk_password(one),
-        from_domain=one.from_domain,
-        codecs=one.codecs,
-        md5_allowed=one.md5_allowed,
-    )
-
-
 @dataclasses.dataclass(slots=True)
 class TrunkState:
     """One trunk: how to call over it, its limits, its pace and its health."""
 
-    trunk: Trunk
-    caller_id: str
-    max_calls: int
-    calls_per_second: float
+    definition: TrunkDefinition
     bucket: TokenBucket
     health: TrunkHealth = dataclasses.field(default_factory=TrunkHealth)
+
+    @classmethod
+    def of(cls, definition: TrunkDefinition, now: float) -> TrunkState:
+        """Return a trunk that nothing is known of yet."""
+        rate = definition.calls_per_second
+        return cls(definition, TokenBucket(rate, burst_of(rate), now))
+
+    @property
+    def trunk(self) -> Trunk:
+        """How to call over it."""
+        return self.definition.trunk
 
     def available(self, share: float, now: float) -> int:
         """Return how many calls may start now, for a node with `share` of the rate."""
         if share <= 0 or not self.health.usable(now):
             return 0
-        rate = self.calls_per_second * share * self.health.current_rate(now)
+        rate = self.definition.calls_per_second * share * self.health.current_rate(now)
         self.bucket.set_rate(rate, burst_of(rate), now)
         available = self.bucket.available(now)
         return min(1, available) if self.health.probing else available
@@ -80,14 +74,7 @@ class TrunkSet(dict[str, TrunkState]):
 
     @classmethod
     def from_config(cls, settings: config.Config, now: float) -> TrunkSet:
-        """Build the trunks of the configuration; raises ConfigError for a missing password."""
-        trunks = cls()
-        for one in settings.trunk:
-            trunks[one.name] = TrunkState(
-                trunk=trunk_of(settings, one),
-                caller_id=one.caller_id,
-                max_calls=one.max_calls,
-                calls_per_second=one.calls_per_second,
-                bucket=TokenBucket(one.calls_per_second, burst_of(one.calls_per_second), now),
-            )
-        return trunks
+        """Build the trunks of the configuration; raises ConfigError."""
+        return cls(
+            (one.name, TrunkState.of(definition_of(settings, one), now)) for one in settings.trunk
+        )

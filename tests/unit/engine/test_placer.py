@@ -12,6 +12,7 @@ from dialer.campaign import evidence as campaign
 from dialer.campaign.outcome_table import OutcomeTable
 from dialer.campaign.status import CallStatus, Phase
 from dialer.engine import placer
+from dialer.engine.trunk_definition import TrunkDefinition
 from dialer.store import records
 from dialer.ua import call as sip
 
@@ -203,13 +204,13 @@ def test_every_event_of_a_call_becomes_progress():
 
 def test_a_claimed_call_becomes_a_request_and_a_leg():
     trunk = sip.Trunk("carrier", "192.0.2.1")
-    request = placer.call_request(CLAIMED, trunk, "one")
+    request = placer.call_request(CLAIMED, TrunkDefinition(trunk))
     assert request == sip.CallRequest(
-        trunk=trunk, number="+15552000000", caller_id="one", ring_timeout=33.0, max_talk=44.0
+        trunk=trunk, number="+15552000000", caller_id="two", ring_timeout=33.0, max_talk=44.0
     )
-    leg = placer.new_leg(CLAIMED, ATTEMPT, "one", IDENTITY)
+    leg = placer.new_leg(CLAIMED, ATTEMPT, request, IDENTITY)
     assert (leg.call_id, leg.attempt_id, leg.trunk) == (10, ATTEMPT, "carrier")
-    assert (leg.number, leg.caller_id) == ("+15552000000", "one")
+    assert (leg.number, leg.caller_id) == ("+15552000000", "two")
     assert placer.stored_leg(leg.identity) == IDENTITY
 
 
