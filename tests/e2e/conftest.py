@@ -30,6 +30,8 @@ from dialer.ua.call import Trunk
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+    from dialer.ua.resolver import Resolver
+
 SIP = Path(__file__).parents[2] / "sip"
 LAB = SIP / "asterisk" / "lab.sh"
 # below the ports that the system gives out by itself
@@ -270,8 +272,10 @@ async def user_agent() -> AsyncIterator[Callable[..., Awaitable[UserAgent]]]:
     """Start a user agent on loopback: `await user_agent(t1=0.05)`."""
     started: list[UserAgent] = []
 
-    async def start(**settings: object) -> UserAgent:
-        agent = UserAgent(UserAgentSettings(bind_host="127.0.0.1", **settings), SystemClock())
+    async def start(*, resolver: Resolver | None = None, **settings: object) -> UserAgent:
+        agent = UserAgent(
+            UserAgentSettings(bind_host="127.0.0.1", **settings), SystemClock(), resolver=resolver
+        )
         await agent.start()
         started.append(agent)
         return agent
