@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dialer.sip.client_call import GIVE_UP
 from dialer.sip.client_non_invite import ClientNonInvite
 from dialer.sip.fields import parse_via
 from dialer.sip.invite import cancel_message
@@ -11,8 +12,6 @@ from dialer.sip.invite import cancel_message
 if TYPE_CHECKING:
     from dialer.sip.client_call import Branch
     from dialer.sip.transaction_layer import TransactionLayer
-
-GIVE_UP = "cancel"  # the branch's timer for an INVITE that gets no final response
 
 
 def send_cancel(layer: TransactionLayer, branch: Branch, reason: str | None) -> None:

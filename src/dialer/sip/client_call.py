@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dialer.sip.digest import Attempts
 from dialer.sip.fields import parse_address
 from dialer.sip.identity import HostPort
-from dialer.sip.transaction import State
+from dialer.sip.transaction import State, Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from dialer.sip.transaction_layer import Client
 
 MAX_FORKS = 20  # dialogs of one call that are kept, whatever a peer sends
+
+# The timers of a branch.
+NEXT_TARGET = "next target"  # nothing was heard from its target
+GIVE_UP = "give up"  # it was cancelled, and has no final response
 
 
 class Branch:
@@ -47,6 +51,11 @@ class Branch:
         """Whether its final response is still to come."""
         unanswered = {State.CALLING, State.PROCEEDING}
         return self.client is not None and self.client.machine.state in unanswered
+
+    def hush(self) -> None:
+        """Repeat the INVITE no more: a target that comes to itself later shall not ring."""
+        if self.client is not None:
+            self.client.timers.pop(Timer.A, None)
 
     def fire(self, timer: str) -> None:
         """Act on a timer that is due."""

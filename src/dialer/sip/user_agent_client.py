@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dialer.sip.cancellation import GIVE_UP, send_cancel
-from dialer.sip.client_call import MAX_FORKS, Branch, ClientCall
+from dialer.sip.answers import ELSEWHERE, Answers
+from dialer.sip.cancellation import send_cancel
+from dialer.sip.client_call import GIVE_UP, MAX_FORKS, NEXT_TARGET, Branch, ClientCall
 from dialer.sip.client_invite import ClientInvite
 from dialer.sip.client_non_invite import ClientNonInvite
-from dialer.sip.dialog import Dialog
 from dialer.sip.digest import Attempts, Authenticator
 from dialer.sip.effects import (
-    AnswerReceived,
     CallEnded,
     CancelTimedOut,
     FinalReceived,
@@ -30,7 +28,6 @@ from dialer.sip.identity import LegState
 from dialer.sip.invite import ack_of, cancel_message, invite_message
 from dialer.sip.message import check_text, check_uri, serialise
 from dialer.sip.reliable_provisional import Acknowledger, response_number
-from dialer.sip.sessions import Session, Sessions
 from dialer.sip.settings import InviteDraft, PreparedInvite
 from dialer.sip.targets import PATIENCE, Targets
 from dialer.sip.transaction import Failure, Timer
@@ -41,11 +38,7 @@ if TYPE_CHECKING:
 
     from dialer.sip.identity import Credentials, HostPort
     from dialer.sip.message import Request, Response
-
-MAX_RECENT = 10_000
-_NEXT_TARGET = "next target"  # the branch's timer for a target that says nothing
-_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
-_NOT_WANTED = 'SIP;cause=487;text="Request Terminated"'  # the Reason of a BYE (RFC 3326)
+    from dialer.sip.sessions import Sessions
 
 
 class UserAgentClient:
@@ -59,9 +52,8 @@ class UserAgentClient:
         self._sessions = sessions
         self._token = token
         self._acknowledger = Acknowledger(layer, token)
+        self._answers = Answers(layer, sessions)
         self.calls: dict[str, ClientCall] = {}
-        # Local tag and target of calls that are over: a 2xx may still come for them.
-        self._recent: OrderedDict[str, tuple[str, HostPort]] = OrderedDict()
 
     # INVITE.
 
@@ -137,9 +129,9 @@ class UserAgentClient:
         )
         if call.targets:
             at = self._layer.now + PATIENCE * self._layer.timings.t1
-            self._layer.schedule.start(branch, _NEXT_TARGET, at)
+            self._layer.schedule.start(branch, NEXT_TARGET, at)
 
-    def _resend(self, call: ClientCall, code: int | None, draft: InviteDraft | None = None) -> None:
+    def _resend(self, call: ClientCall, code: int, draft: InviteDraft | None = None) -> None:
         """Send the INVITE again because of a response: next CSeq (RFC 3261 §8.1.3.5, §22.2)."""
         call.draft = draft or call.draft
         self._send_again(call, code, call.branch.leg.cseq + 1)
@@ -163,7 +155,7 @@ class UserAgentClient:
         if call.authenticator is not None:
             credentials = call.authenticator.headers("INVITE", leg.request_uri)
         leg, data = self._compose(leg, call.draft, call.targets, credentials)
-        call.branch.timers.pop(_NEXT_TARGET, None)
+        call.branch.timers.pop(NEXT_TARGET, None)
         call.branch = Branch(leg, credentials)
         self._layer.tell(InviteResent(leg.call_id, leg, code))
         self._start(call, self._machine(call.branch, data))
@@ -180,18 +172,13 @@ class UserAgentClient:
         # After a stall Timer B may be due as well; then it is too late for any target.
         in_time = client.timers.get(Timer.B, 0.0) > self._layer.now
         if branch is call.branch and in_time and self._move(call, None):
-            self._hush(branch)
-
-    def _hush(self, branch: Branch) -> None:
-        """Repeat an INVITE no more, so that a target which comes to itself does not ring."""
-        if branch.client is not None:
-            branch.client.timers.pop(Timer.A, None)
+            branch.hush()
 
     # Responses to it.
 
     def _responded(self, call: ClientCall, branch: Branch, response: Response) -> None:
         if 200 <= response.code < 300:
-            self._answered(call, branch, response)
+            self._answers.take(call, branch, response)
         elif response.code < 200:
             self._progressed(call, branch, response)
         elif call.over or branch is not call.branch:
@@ -212,12 +199,15 @@ class UserAgentClient:
             if branch is not call.branch and branch.alive and not branch.cancel_sent:
                 call.branch = branch
                 self._layer.tell(InviteResent(call.call_id, branch.leg, 482))
+                if branch.client is not None and branch.target.transport == "udp":
+                    # What it has said was lost; the repeated INVITE brings it again.
+                    self._layer.feed_client(branch.client, Timer.A)
                 return True
         return False
 
     def _progressed(self, call: ClientCall, branch: Branch, response: Response) -> None:
         branch.provisional = True
-        branch.timers.pop(_NEXT_TARGET, None)
+        branch.timers.pop(NEXT_TARGET, None)
         number = response_number(response) if call.draft.reliable_provisionals else None
         news = number is None or self._acknowledger.acknowledge(
             branch, call.authenticator, response, number
@@ -237,7 +227,7 @@ class UserAgentClient:
                 )
             )
         if call.cancel_wanted or not in_force:
-            send_cancel(self._layer, branch, _ELSEWHERE if call.answered else call.cancel_reason)
+            send_cancel(self._layer, branch, ELSEWHERE if call.answered else call.cancel_reason)
 
     def _challenged(self, call: ClientCall, response: Response) -> None:
         authenticator = call.authenticator
@@ -276,71 +266,6 @@ class UserAgentClient:
             )
         )
 
-    def _answered(self, call: ClientCall, branch: Branch, response: Response) -> None:
-        """Acknowledge every 2xx; keep the first dialog, end every other (RFC 3261 §13.2.2.4).
-
-        The first one is kept even if its target had been given up: somebody has picked up.
-        """
-        tag, leg = response.to_tag, branch.leg
-        if tag in call.acks:
-            self._layer.effects.append(call.acks[tag])
-            return
-        if len(call.acks) >= MAX_FORKS:
-            return
-        dialog = Dialog.of_caller(response, leg.from_header, leg.request_uri, branch.target)
-        early = branch.early.get(tag)
-        # The PRACKs of its early dialog have been counted there.
-        dialog.local_cseq = max(leg.cseq, early.dialog.local_cseq if early else 0)
-        ack = self._sessions.acknowledge(dialog, leg.cseq, branch.credentials)
-        call.acks[tag] = ack
-        self._layer.effects.append(ack)
-        fork, silent = call.answered, call.over and not call.answered
-        late = call.cancel_wanted and not fork
-        keep = not (fork or late or silent)
-        session = Session(dialog, call.authenticator, ack, told=keep)
-        if not silent and not fork:
-            self._settle(call, branch)
-        if not silent:
-            self._tell_answer(response, dialog, late=late, fork=fork)
-        if tag in call.ended_early:
-            if keep:
-                self._layer.tell(
-                    CallEnded(response.call_id, by_peer=True, reasons=call.ended_early[tag])
-                )
-            return
-        self._sessions.add(session)
-        if fork:
-            self._sessions.bye(session, _ELSEWHERE)
-        elif not keep:
-            self._sessions.bye(session, _NOT_WANTED)
-
-    def _settle(self, call: ClientCall, branch: Branch) -> None:
-        """Take `branch` as the one that was answered, and cancel every other."""
-        call.branch = branch
-        call.answered = call.over = True
-        for other in call.branches:
-            other.timers.pop(_NEXT_TARGET, None)
-            if other is not branch:
-                self._hush(other)
-            if other is not branch and other.provisional:
-                send_cancel(self._layer, other, _ELSEWHERE)
-        branch.timers.clear()
-
-    def _tell_answer(self, response: Response, dialog: Dialog, *, late: bool, fork: bool) -> None:
-        self._layer.tell(
-            AnswerReceived(
-                response.call_id,
-                response.code,
-                response.phrase,
-                response.values("reason"),
-                response.body,
-                response.content_type,
-                dialog.state(),
-                late,
-                fork,
-            )
-        )
-
     def _failed(self, call: ClientCall, branch: Branch, failure: Failure) -> None:
         if call.over or branch is not call.branch:
             return
@@ -370,36 +295,12 @@ class UserAgentClient:
         """Let go of a call: nothing more is told of it."""
         call.over = True
         for branch in call.branches:
-            branch.timers.pop(_NEXT_TARGET, None)
+            branch.timers.pop(NEXT_TARGET, None)
         call.branch.timers.clear()
         call_id = call.call_id
         if self.calls.get(call_id) is call:
             del self.calls[call_id]
-        self._recent[call_id] = (call.local_tag, call.branch.target)
-        if len(self._recent) > MAX_RECENT:
-            self._recent.popitem(last=False)
-
-    def stray(self, response: Response) -> None:
-        """Act on a response that no transaction waits for: only a 2xx to INVITE matters."""
-        if not 200 <= response.code < 300 or response.cseq_method != "INVITE":
-            return
-        session = self._sessions.by_key.get((response.call_id, response.from_tag, response.to_tag))
-        if session is not None:
-            if session.ack is not None:
-                self._layer.effects.append(session.ack)
-            return
-        local_tag, target = self._recent.get(response.call_id, ("", None))
-        if target is None or local_tag != response.from_tag:
-            return
-        # Nobody has that call any more, but somebody at the far end has picked up.
-        dialog = Dialog.of_caller(
-            response, response.first("from"), parse_address(response.first("to")).uri, target
-        )
-        ack = self._sessions.acknowledge(dialog, response.cseq, [])
-        session = Session(dialog, None, ack, told=False)
-        self._layer.effects.append(ack)
-        self._sessions.add(session)
-        self._sessions.bye(session, _NOT_WANTED)
+        self._answers.remember(call)
 
     # CANCEL.
 
@@ -435,6 +336,10 @@ class UserAgentClient:
         self.calls[leg.call_id] = call
         self._start(call, self._machine(branch, b"", proceeding=True), started=True)
         self._cancel_ringing(call)
+
+    def stray(self, response: Response) -> None:
+        """Act on a response that no transaction waits for."""
+        self._answers.stray(response)
 
     # Requests of a callee that has not answered yet.
 
