@@ -11,6 +11,8 @@ from dialer.sip.identity import HostPort
 from dialer.ua.call import CallRequest, HungUpBy, InviteSent, LocalCause
 from dialer.ua.resolver import Found, Resolver
 
+from .calling import place
+
 SHORT_T1 = 0.05
 
 
@@ -72,11 +74,13 @@ async def test_a_prack_is_repeated_and_a_repeated_183_is_not(far_end, user_agent
     assert first == second
 
 
-async def test_each_fork_has_its_pracks(far_end, user_agent):
+async def test_each_fork_has_its_pracks_and_its_sdp(far_end, user_agent):
     far = await far_end("forked-reliable")
-    result = await (await user_agent()).call(request(far))
+    call, _, _ = await place(await user_agent(), request(far))
+    result = await call.result
     await far.finished()
     assert result.answered
+    assert call.media.codec == "PCMA"  # the last 183 said PCMU, but did not answer
     assert [provisional.code for provisional in result.provisionals] == [183, 183, 180]
     found = [
         (header(prack, "To").partition("tag=")[2], header(prack, "RAck"), cseq(prack))
@@ -88,7 +92,7 @@ async def test_each_fork_has_its_pracks(far_end, user_agent):
         ("one", "101 1 INVITE", 3),
     ]
     [bye] = far.received("BYE")
-    assert (header(bye, "To").partition("tag=")[2], cseq(bye)) == ("two", 3)
+    assert (header(bye, "To").partition("tag=")[2], cseq(bye)) == ("one", 4)
 
 
 # What the user agent answers by itself.

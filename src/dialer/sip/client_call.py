@@ -83,6 +83,7 @@ class ClientCall:
         self.authenticator = authenticator
         self.attempts = Attempts()  # at the credentials, with the current target
         self.adjusted: set[int] = set()  # codes that an adjusted INVITE was sent for
+        self.rang = False
         self.cancel_wanted = False
         self.cancel_reason: str | None = None
         self.answered = False
@@ -102,5 +103,5 @@ class ClientCall:
 
     @property
     def wanted(self) -> bool:
-        """Whether another INVITE may be sent for it."""
-        return not (self.over or self.cancel_wanted or self.ended_early)
+        """Whether another INVITE may be sent for it: who has been rung is not rung again."""
+        return not (self.over or self.rang or self.cancel_wanted or self.ended_early)

@@ -90,6 +90,13 @@ def test_cancel_after_a_challenge_names_the_invite_in_force(dialer):
     assert as_request(cancel).cseq == 2
 
 
+def test_a_challenged_cancel_is_left_at_that(dialer):
+    call_id, data = invite(dialer, credentials=CREDENTIALS)
+    dialer.receive(answer_bytes(data, 180), PEER, 0.1)
+    [cancel] = sent(dialer.cancel(call_id, 0.2))
+    assert dialer.receive(challenge(cancel), PEER, 0.3) == []
+
+
 def test_bye_is_challenged(dialer):
     call_id, _ = call_up(dialer, credentials=CREDENTIALS)
     [bye] = sent(dialer.bye(call_id, 1.0, "Q.850;cause=16"))

@@ -149,7 +149,11 @@ def test_without_qop_there_is_neither_count_nor_cnonce(authenticator):
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_strongest_wins(authenticator, order):
-    offers = [digest("weak", algorithm="MD5"), digest("strong", algorithm="SHA-256")]
+    offers = [
+        digest("weak", algorithm="MD5"),
+        digest("strong", algorithm="SHA-512-256"),
+        digest("good", algorithm="SHA-256"),
+    ]
     assert authenticator.accept(challenged(401, *offers[::order]), Attempts())
     [(_, value)] = authenticator.headers("INVITE", "sip:a@h")
     assert 'nonce="strong"' in value

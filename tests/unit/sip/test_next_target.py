@@ -91,6 +91,15 @@ def test_any_other_refusal_stands(dialer, code):
     assert sent_to(effects, SECOND) == []
 
 
+@pytest.mark.parametrize("code", [180, 183])
+def test_who_has_been_rung_is_not_rung_again(dialer, code):
+    _, data = calling(dialer, SECOND)
+    dialer.receive(answer_bytes(data, code), PEER, 0.1)
+    effects = dialer.receive(answer_bytes(data, 503), PEER, 0.2)
+    assert len(sent_to(effects, SECOND)) == (code != 180)
+    assert isinstance(told(effects)[0], FinalReceived if code == 180 else InviteResent)
+
+
 def test_what_cannot_be_delivered_goes_to_the_next_target(dialer):
     call_id, data = calling(dialer, SECOND)
     effects = dialer.transport_failed(PEER, 0.1)
@@ -113,6 +122,13 @@ def test_a_silent_target_is_left_after_ten_t1():
     assert [type(event) for event in told(later)] == []
     assert [type(event) for event in told(dialer.handle_timer(7.4))] == [InviteTimedOut]
     assert dialer.idle
+
+
+def test_a_silent_connection_is_left_too(dialer):
+    _, _ = calling(dialer, SECOND, target=PEER._replace(transport="tcp"))
+    assert [e.destination for e in dialer.handle_timer(5.0) if isinstance(e, SendDatagram)] == [
+        SECOND
+    ]
 
 
 def test_a_target_that_says_something_is_not_left(dialer):
