@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from dialer.sip.cancellation import send_cancel
-from dialer.sip.client_call import MAX_FORKS, NEXT_TARGET
+from dialer.sip.client_call import MAX_FORKS
 from dialer.sip.dialog import Dialog
 from dialer.sip.effects import AnswerReceived, CallEnded
 from dialer.sip.fields import parse_address
@@ -82,7 +82,6 @@ class Answers:
         call.branch = branch
         call.answered = call.over = True
         for other in call.branches:
-            other.timers.pop(NEXT_TARGET, None)
             if other is branch:
                 continue
             other.hush()

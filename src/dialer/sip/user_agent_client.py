@@ -155,7 +155,6 @@ class UserAgentClient:
         if call.authenticator is not None:
             credentials = call.authenticator.headers("INVITE", leg.request_uri)
         leg, data = self._compose(leg, call.draft, call.targets, credentials)
-        call.branch.timers.pop(NEXT_TARGET, None)
         call.branch = Branch(leg, credentials)
         self._layer.tell(InviteResent(leg.call_id, leg, code))
         self._start(call, self._machine(call.branch, data))
@@ -295,8 +294,6 @@ class UserAgentClient:
     def _finish(self, call: ClientCall) -> None:
         """Let go of a call: nothing more is told of it."""
         call.over = True
-        for branch in call.branches:
-            branch.timers.pop(NEXT_TARGET, None)
         call.branch.timers.clear()
         call_id = call.call_id
         if self.calls.get(call_id) is call:

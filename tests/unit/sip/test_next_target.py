@@ -185,6 +185,16 @@ def test_the_first_answer_wins_though_its_target_was_left(dialer, rings):
     assert as_request(bye).to_tag == "theirs"
 
 
+def test_long_after_its_answer_the_call_is_known_by_the_target_that_answered(dialer):
+    _, data = calling(dialer, SECOND)
+    silent(dialer, data)
+    dialer.receive(answer_bytes(data, 200, "OK"), PEER, 6.0)
+    dialer.handle_timer(100.0)
+    fork = answer_bytes(data, 200, "OK", tag="late", contact=None, to="<sip:h>;tag=late")
+    ack, bye = dialer.receive(fork, PEER, 100.1)
+    assert ack.destination == bye.destination == PEER
+
+
 def test_an_answer_of_a_target_that_was_left_is_hung_up_once_another_has_answered(dialer):
     _, data = calling(dialer, SECOND)
     again = silent(dialer, data)

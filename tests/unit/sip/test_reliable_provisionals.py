@@ -189,6 +189,14 @@ def test_a_challenged_prack_is_sent_again_with_credentials(dialer):
     assert sent(dialer.receive(challenge(again, "n2", code=407), PEER, 0.3)) == []
 
 
+@pytest.mark.parametrize("code", [200, 486])
+def test_after_the_final_response_no_prack_is_sent_again(dialer, code):
+    _, data = ringing(dialer, credentials=CREDENTIALS)
+    [prack] = sent(dialer.receive(reliable(data, 1), PEER, 0.1))
+    dialer.receive(answer_bytes(data, code), PEER, 0.2)
+    assert dialer.receive(challenge(prack), PEER, 0.3) == []
+
+
 def test_a_stranger_who_challenges_a_prack_learns_nothing(dialer):
     _, data = ringing(dialer, credentials=CREDENTIALS)
     [prack] = sent(dialer.receive(reliable(data, 1), PEER, 0.1))
