@@ -95,6 +95,24 @@ async def test_each_fork_has_its_pracks_and_its_sdp(far_end, user_agent):
     assert (header(bye, "To").partition("tag=")[2], cseq(bye)) == ("one", 4)
 
 
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+async def test_a_challenged_prack_is_sent_again(far_end, user_agent, algorithm):
+    challenge = f'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth", algorithm={algorithm}'
+    far = await far_end(
+        "prack-challenge", challenge=challenge, account="dialer", secret="far-secret"
+    )
+    trunk = {"username": "dialer", "password": "far-secret"}
+    result = await (await user_agent()).call(request(far, **trunk))
+    await far.finished()  # SIPp has verified the digest
+    assert result.answered
+    first, second = far.received("PRACK")
+    assert header(first, "Authorization") == ""
+    assert header(first, "RAck") == header(second, "RAck") == "5 1 INVITE"
+    assert (cseq(first), cseq(second)) == (2, 3)
+    [bye] = far.received("BYE")
+    assert cseq(bye) == 4
+
+
 # What the user agent answers by itself.
 
 
