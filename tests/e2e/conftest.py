@@ -33,6 +33,8 @@ from .programs import SIP, bound, free_port, program
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+    from dialer.ua.resolver import Resolver
+
 LAB = SIP / "asterisk" / "lab.sh"
 # below the ports that the system gives out by itself
 PORT_BLOCKS = range(16000, 32000, 1000)
@@ -252,8 +254,10 @@ async def user_agent() -> AsyncIterator[Callable[..., Awaitable[UserAgent]]]:
     """Start a user agent on loopback: `await user_agent(t1=0.05)`."""
     started: list[UserAgent] = []
 
-    async def start(**settings: object) -> UserAgent:
-        agent = UserAgent(UserAgentSettings(bind_host="127.0.0.1", **settings), SystemClock())
+    async def start(*, resolver: Resolver | None = None, **settings: object) -> UserAgent:
+        agent = UserAgent(
+            UserAgentSettings(bind_host="127.0.0.1", **settings), SystemClock(), resolver=resolver
+        )
         await agent.start()
         started.append(agent)
         return agent

@@ -63,13 +63,16 @@ class Link:
     def carry(self, source, data, destination):
         sent = Sent(self.now, source, destination, data)
         self.sent.append(sent)
-        if self.drop(sent) or destination not in self.parties:
+        # one socket stands for all transports of a party
+        party = self.parties.get(destination._replace(transport="udp"))
+        if self.drop(sent) or party is None:
             return
+        came_from = source._replace(transport=destination.transport)
         for _ in range(2 if self.random.random() < self.repeat else 1):
             if self.random.random() < self.loss:
                 continue
             delay = DELAY * (1 + 20 * self.random.random() * (self.random.random() < self.reorder))
-            self.after(delay, lambda: self.parties[destination].receive(data, source))
+            self.after(delay, lambda: party.receive(data, came_from))
 
     def run(self, until=float("inf")):
         """Let everything happen that is due up to `until`, or until nothing is left to happen."""

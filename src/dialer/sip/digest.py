@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from dialer.sip.message import Response
 
 # Strongest first (RFC 8760 §2.4: MD5 is the last resort).
-_ALGORITHMS = ("SHA-256", "SHA-256-SESS", "MD5", "MD5-SESS")
+_HASHES = {
+    name: library_name
+    for name, library_name in {
+        "SHA-512-256": "sha512_256",
+        "SHA-256": "sha256",
+        "MD5": "md5",
+    }.items()
+    if library_name in hashlib.algorithms_available  # SHA-512/256 depends on the OpenSSL below
+}
+_ALGORITHMS = tuple(name + suffix for name in _HASHES for suffix in ("", "-SESS"))
 _ANSWERS = {
     "www-authenticate": "Authorization",
     "proxy-authenticate": "Proxy-Authorization",
@@ -82,7 +91,7 @@ def digest_response(
     nonce_count: int = 1,
 ) -> str:
     """Return the `response` of RFC 7616 §3.4.1 (of RFC 2069 where there is no qop)."""
-    hash_name = "sha256" if challenge.algorithm.startswith("SHA-256") else "md5"
+    hash_name = _HASHES[challenge.algorithm.removesuffix("-SESS")]
 
     def hashed(text: str) -> str:
         # Digest names MD5; it is no choice of ours (usedforsecurity keeps FIPS builds working).

@@ -27,16 +27,24 @@ class SendDatagram:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class InviteResent:
-    """The INVITE was sent again with credentials after a 401 or 407; `leg` is now in force."""
+    """The INVITE was sent again; `leg` is now in force.
+
+    `code` is what it was refused with: 401 or 407 (it has credentials now), 420 or 421 (it offers
+    other extensions), 503 (it went to the next target), 482 (the one before it is in force
+    again). None: the target before could not be reached, or was silent.
+    """
 
     call_id: str
     leg: LegState
-    code: int
+    code: int | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProvisionalReceived:
-    """A 1xx to our INVITE; `reliable` says that it asked for a PRACK (RFC 3262)."""
+    """A 1xx to our INVITE; `reliable` says that it asked for a PRACK, and got it (RFC 3262).
+
+    A reliable one that is repeated, or out of order, is not told.
+    """
 
     call_id: str
     code: int
@@ -86,7 +94,7 @@ class FinalReceived:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class InviteTimedOut:
-    """No response at all to our INVITE within 64*T1 (Timer B); the call is over."""
+    """No response at all to our INVITE within 64*T1 (Timer B) of the last target; it is over."""
 
     call_id: str
 
@@ -100,7 +108,7 @@ class CancelTimedOut:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TransportFailed:
-    """The INVITE could not be delivered (RFC 3261 §17.1.4); the call is over."""
+    """The INVITE could not be delivered to the last target (RFC 3261 §17.1.4); it is over."""
 
     call_id: str
 

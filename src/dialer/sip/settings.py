@@ -72,10 +72,11 @@ class InviteDraft:
     `contact_user` replaces that of the settings.
 
     `alternatives` are further targets, tried in their order with a new branch where the one before
-    gives 503, cannot be reached, or says nothing within 5 s (RFC 3263 §4.3). With `large_by_tcp` a
-    request over 1,300 bytes goes by TCP, and by UDP where that fails (RFC 3261 §18.1.1).
-    `reliable_provisionals` offers 100rel (RFC 3262); `session_expires` in seconds asks for session
-    timers (RFC 4028), 0 for none, and refuses less than `min_session_expires`.
+    gives 503, cannot be reached, or says nothing within 10*T1 (RFC 3263 §4.3), until one has said
+    180: nobody is rung twice. With `large_by_tcp` a request over 1,300 bytes goes by TCP, and by
+    UDP where that fails (RFC 3261 §18.1.1). `reliable_provisionals` offers 100rel (RFC 3262);
+    `session_expires` in seconds asks for session timers (RFC 4028), 0 for none, and refuses less
+    than `min_session_expires`.
     """
 
     request_uri: str

@@ -20,8 +20,9 @@ from dialer.sip.transaction_layer import Server, TransactionLayer, server_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dialer.sip.client_call import ClientCall
     from dialer.sip.message import Request
-    from dialer.sip.user_agent_client import ClientCall, UserAgentClient
+    from dialer.sip.user_agent_client import UserAgentClient
 
 
 @dataclasses.dataclass(slots=True)

@@ -67,12 +67,16 @@ class UserAgent:
     """Places calls; see `OutboundCall` for what becomes of one."""
 
     def __init__(
-        self, settings: UserAgentSettings, clock: Clock, token: Callable[[], str] = random_token
+        self,
+        settings: UserAgentSettings,
+        clock: Clock,
+        token: Callable[[], str] = random_token,
+        resolver: Resolver | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._token = token
-        self._resolver = Resolver(clock)
+        self._resolver = resolver or Resolver(clock)
         self._lines: dict[str, _Line] = {}
         self._opening = asyncio.Lock()
         self._calls: dict[str, OutboundCall] = {}

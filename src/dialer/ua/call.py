@@ -175,7 +175,10 @@ class Provisional:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class InviteSent:
-    """The INVITE, or its re-send after a challenge, left; `identity` is the one now in force."""
+    """The INVITE left, or left again (with credentials, to the next target).
+
+    `identity` is the one now in force.
+    """
 
     identity: LegIdentity
     at: dt.datetime

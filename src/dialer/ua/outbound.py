@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import structlog
 
 from dialer.sip import effects, sdp
+from dialer.sip.fields import parse_address
 from dialer.ua.call import (
     Answered,
     CallResult,
@@ -95,8 +96,7 @@ class OutboundCall:
         self._giving_up: LocalCause | None = None  # why we asked for CANCEL
         self._hung_up = False
         self._no_media = False
-        self._early_answer: tuple[bytes, str] | None = None
-        self._early_is_reliable = False
+        self._early_answers: dict[str, effects.ProvisionalReceived] = {}  # by To tag, last one last
         self._talk_began: float | None = None
         self._talk_ended: float | None = None
         self._timer: Timer | None = None
@@ -171,14 +171,15 @@ class OutboundCall:
             rang=known.rang or rings,
             ringing_at=known.ringing_at or (now if rings else None),
         )
-        if event.body and (event.reliable or not self._early_is_reliable):
+        earlier = self._early_answers.get(event.to_tag)
+        if event.body and (event.reliable or earlier is None or not earlier.reliable):
             try:
                 self._route.session.accept(event.body, event.content_type)
             except UNUSABLE as error:
                 _log.debug("early media is of no use", call_id=self.call_id, reason=str(error))
             else:
-                self._early_answer = (event.body, event.content_type)
-                self._early_is_reliable = event.reliable
+                self._early_answers.pop(event.to_tag, None)
+                self._early_answers[event.to_tag] = event
         guarded(self._on_event, Progress(provisional, rings))
 
     def _answered(self, event: effects.AnswerReceived) -> None:
@@ -192,8 +193,11 @@ class OutboundCall:
             self._finish(LocalCause.ANSWERED_LATE)
             return
         body, content_type = event.body, event.content_type
-        if not body and self._early_answer is not None:
-            body, content_type = self._early_answer
+        if not body and self._early_answers:
+            # each fork has an answer of its own
+            tag = parse_address(event.dialog.remote).parameters.get("tag", "")
+            early = self._early_answers.get(tag) or [*self._early_answers.values()][-1]
+            body, content_type = early.body, early.content_type
         self._talk_began = self._clock.monotonic()
         self.answered = True
         try:

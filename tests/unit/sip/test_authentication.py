@@ -83,11 +83,19 @@ def test_a_cancelled_invite_is_not_sent_again(dialer):
 
 def test_cancel_after_a_challenge_names_the_invite_in_force(dialer):
     call_id, data = invite(dialer, credentials=CREDENTIALS)
+    dialer.receive(answer_bytes(data, 100), PEER, 0.05)
     data = sent(dialer.receive(challenge(data), PEER, 0.1))[1]
     dialer.receive(answer_bytes(data, 180), PEER, 0.2)
     [cancel] = sent(dialer.cancel(call_id, 0.3))
     assert as_request(cancel).via.text == as_request(data).via.text
     assert as_request(cancel).cseq == 2
+
+
+def test_a_challenged_cancel_is_left_at_that(dialer):
+    call_id, data = invite(dialer, credentials=CREDENTIALS)
+    dialer.receive(answer_bytes(data, 180), PEER, 0.1)
+    [cancel] = sent(dialer.cancel(call_id, 0.2))
+    assert dialer.receive(challenge(cancel), PEER, 0.3) == []
 
 
 def test_bye_is_challenged(dialer):

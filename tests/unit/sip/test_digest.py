@@ -49,6 +49,18 @@ def test_rfc_7616_section_3_9_1(algorithm, expected):
     assert digest_response(given, credentials, "GET", "/dir/index.html", CNONCE) == expected
 
 
+def test_rfc_7616_section_3_9_2():
+    # as its erratum 4897 has it
+    text = (
+        'Digest realm="api@example.org", qop="auth", algorithm=SHA-512-256, '
+        'nonce="5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK"'
+    )
+    credentials = Credentials("J\u00e4s\u00f8n Doe", "Secret, or not?")
+    cnonce = "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v"
+    result = digest_response(challenge(text), credentials, "GET", "/doe.json", cnonce)
+    assert result == "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5"
+
+
 def test_without_qop_as_in_rfc_2069():
     # RFC 2069 §2.4 as its erratum 749 has it.
     text = 'Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093"'
@@ -137,7 +149,11 @@ def test_without_qop_there_is_neither_count_nor_cnonce(authenticator):
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_strongest_wins(authenticator, order):
-    offers = [digest("weak", algorithm="MD5"), digest("strong", algorithm="SHA-256")]
+    offers = [
+        digest("weak", algorithm="MD5"),
+        digest("strong", algorithm="SHA-512-256"),
+        digest("good", algorithm="SHA-256"),
+    ]
     assert authenticator.accept(challenged(401, *offers[::order]), Attempts())
     [(_, value)] = authenticator.headers("INVITE", "sip:a@h")
     assert 'nonce="strong"' in value

@@ -146,11 +146,23 @@ def test_mutated_requests(method, edits, accept_calls):
 
 
 @settings(max_examples=400)
-@given(st.sampled_from([100, 180, 183, 200, 302, 401, 407, 486, 503, 603]), EDITS)
+@given(st.sampled_from([100, 180, 183, 200, 302, 401, 407, 420, 421, 482, 486, 503, 603]), EDITS)
 def test_mutated_responses(code, edits):
     endpoint = make_endpoint()
-    call_id, invite_data = invite(endpoint, credentials=CREDENTIALS)
-    extra = {"www_authenticate": REALM.format("n"), "record_route": "<sip:p;lr>", "reason": "Q.850"}
+    call_id, invite_data = invite(
+        endpoint,
+        credentials=CREDENTIALS,
+        reliable_provisionals=True,
+        alternatives=(PEER._replace(port=5071),),
+    )
+    extra = {
+        "www_authenticate": REALM.format("n"),
+        "record_route": "<sip:p;lr>",
+        "reason": "Q.850",
+        "require": "100rel",
+        "rseq": "7",
+        "unsupported": "100rel",
+    }
     data = edited(answer_bytes(invite_data, code, "Phrase", body=b"v=0", **extra), edits)
     effects = endpoint.receive(data, PEER, 0.1)
     effects += endpoint.receive(data, PEER, 0.2)

@@ -95,7 +95,6 @@ def test_facts_of_responses_are_told(dialer):
                 body=b"sdp",
                 reason=reason,
                 content_type="application/sdp",
-                rseq="1",
             ),
             PEER,
             0.1,
@@ -110,7 +109,7 @@ def test_facts_of_responses_are_told(dialer):
             b"sdp",
             "application/sdp",
             "theirs",
-            reliable=True,
+            reliable=False,
         )
     ]
     final = answer_bytes(data, 503, "CPS limit", reason=reason, retry_after="120 (busy);duration=9")
