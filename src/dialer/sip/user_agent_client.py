@@ -18,7 +18,6 @@ from dialer.sip.effects import (
     FinalReceived,
     InviteResent,
     InviteTimedOut,
-    OptionsAnswered,
     ProvisionalReceived,
     SendDatagram,
     TransportFailed,
@@ -34,7 +33,7 @@ from dialer.sip.transaction_layer import MAGIC, Client, TransactionLayer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dialer.sip.identity import Credentials
+    from dialer.sip.identity import Credentials, Transport
     from dialer.sip.message import Request
 
 MAX_RECENT = 10_000
@@ -118,7 +117,7 @@ class UserAgentClient:
     ) -> bytes:
         headers = [
             *_leg_headers(leg, "INVITE", leg.to_header),
-            ("Contact", self._settings.contact(draft.contact_user, leg.target_transport)),
+            ("Contact", self._contact(draft, leg.target_transport)),
             *credentials,
             ("Allow", ALLOW),
             ("Supported", ""),
@@ -128,6 +127,9 @@ class UserAgentClient:
         if draft.body:
             headers.append(("Content-Type", draft.content_type))
         return serialise(f"INVITE {leg.request_uri} SIP/2.0", headers, draft.body)
+
+    def _contact(self, draft: InviteDraft, transport: Transport) -> str:
+        return self._settings.contact(draft.contact_user, transport, draft.contact_address)
 
     def invite(self, prepared: PreparedInvite) -> None:
         """Send a prepared INVITE."""
@@ -252,7 +254,8 @@ class UserAgentClient:
         fork, silent = call.answered, call.over and not call.answered
         late = call.cancel_wanted and not fork
         keep = not (fork or late or silent)
-        session = Session(dialog, call.authenticator, ack, told=keep)
+        contact = self._contact(call.draft, call.target.transport)
+        session = Session(dialog, call.authenticator, ack, told=keep, contact=contact)
         if not silent:
             call.answered = call.over = True
             call.timers.clear()
@@ -414,38 +417,6 @@ class UserAgentClient:
             call.ended_early[request.from_tag] = request.values("reason")
         if call.provisional:
             self._send_cancel(call)
-
-    # OPTIONS.
-
-    def options(self, target: HostPort, request_uri: str) -> None:
-        """Ask whether `target` is alive."""
-        check_uri(request_uri)
-        settings, branch = self._settings, MAGIC + self._token()
-        headers = [
-            ("Via", settings.via(branch, target.transport)),
-            ("Max-Forwards", "70"),
-            ("From", f"{settings.contact(transport=target.transport)};tag={self._token()}"),
-            ("To", f"<{request_uri}>"),
-            ("Call-ID", self._token()),
-            ("CSeq", "1 OPTIONS"),
-            ("Contact", settings.contact(transport=target.transport)),
-            ("Accept", "application/sdp"),
-            ("User-Agent", settings.user_agent),
-        ]
-        data = serialise(f"OPTIONS {request_uri} SIP/2.0", headers)
-
-        def answered(response: Response) -> None:
-            if response.code >= 200:
-                self._layer.tell(OptionsAnswered(target, response.code, response.phrase))
-
-        self._layer.start_client(
-            branch,
-            "OPTIONS",
-            ClientNonInvite(data, self._layer.timings_for(target)),
-            target,
-            answered,
-            lambda _failure: self._layer.tell(OptionsAnswered(target, None)),
-        )
 
 
 def _leg_headers(leg: LegState, method: str, to: str) -> list[tuple[str, str]]:
