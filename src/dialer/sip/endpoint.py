@@ -35,6 +35,7 @@ class Endpoint:
     """
 
     def __init__(self, settings: EndpointSettings, token: Callable[[], str]) -> None:
+        self.settings = settings
         self._layer = TransactionLayer(settings)
         self._token = token
         self._sessions = Sessions(self._layer, token)
