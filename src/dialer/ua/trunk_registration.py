@@ -51,8 +51,7 @@ class TrunkRegistration:
         self._around = around
         self._begin = begin
         self._on_change = on_change
-        credentials = credentials_of(trunk)
-        self._authenticator = Authenticator(credentials, around.token) if credentials else None
+        self._authenticator: Authenticator | None = None  # its nonces outlive a REGISTER
         self._registration = Registration(
             settings.expires, around.clock.monotonic(), around.fraction()
         )
@@ -158,6 +157,9 @@ class TrunkRegistration:
 
     def _perform(self, driver: SipDriver, targets: tuple[HostPort, ...], expires: int) -> None:
         trunk, local = self._trunk, driver.transport.local
+        credentials = credentials_of(trunk)
+        if self._authenticator is None and credentials is not None:
+            self._authenticator = Authenticator(credentials, self._around.token)
         self._driver, self._target = driver, targets[0]
         self.contact_user = own_user(trunk.name, local)
         address = contact_address(trunk, self.learned, local.host)
