@@ -20,7 +20,7 @@ from dialer.config import ConfigError
 from dialer.conversation.prompt import HELLO
 from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
-from dialer.engine.trunk_set import TrunkSet
+from dialer.engine.trunk_set import TrunkSet, log_status
 from dialer.metrics import Metrics
 from dialer.our_side import start_user_agent
 from dialer.store import migrate
@@ -132,7 +132,11 @@ class Service:
 
     async def _start_engine(self, pool: Pool, trunks: TrunkSet) -> None:
         agent = await start_user_agent(
-            self.settings, self.clock, t1=self._t1, on_message=self._count
+            self.settings,
+            self.clock,
+            t1=self._t1,
+            on_message=self._count,
+            on_status=log_status,
         )
         self._parts.push_async_callback(agent.close)
         engine = Engine(

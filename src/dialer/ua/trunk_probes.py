@@ -51,7 +51,7 @@ class TrunkProbes:
         """What is wrong, "" while probes succeed."""
         probe = self._probe
         if probe.down:
-            return f"{probe.failures} probes in a row failed: {probe.reason}"
+            return f"{DOWN_AFTER} probes in a row failed: {probe.reason}"
         left = DOWN_AFTER - probe.failures
         return f"a probe failed: {probe.reason}; down after {left} more" if probe.failures else ""
 
