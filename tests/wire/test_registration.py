@@ -162,6 +162,8 @@ def test_a_challenge_is_answered_and_its_nonce_serves_the_next_register():
     assert one.register().code == 200
     assert one.register().code == 200
     assert [request.cseq for request in one.registrar.requests] == [1, 2, 3]
+    challenged, answered, _ = one.registrar.requests
+    assert challenged.first("from") == answered.first("from")
     assert {request.call_id for request in one.registrar.requests} == {"registration-1"}
     assert "nc=00000002" in one.registrar.requests[2].first("authorization")
 

@@ -62,9 +62,10 @@ class RegisterDraft:
 class _Attempt:
     """A REGISTER under way, until it is answered or no target is left."""
 
-    def __init__(self, client: RegisterClient, draft: RegisterDraft) -> None:
+    def __init__(self, client: RegisterClient, draft: RegisterDraft, tag: str) -> None:
         self.timers: dict[str, float] = {}
         self.draft = draft
+        self.tag = tag  # RFC 3261 §8.1.3.5: a re-send keeps From
         self.cseq = draft.cseq - 1
         self.contact_address = draft.contact_address
         self.target, *self.further = draft.targets
@@ -90,7 +91,7 @@ class RegisterClient:
         check_text(draft.address_of_record, draft.call_id, draft.contact_user, *draft.route)
         if not draft.targets:
             raise ValueError("a REGISTER has no target")
-        self._send(_Attempt(self, draft))
+        self._send(_Attempt(self, draft, self._token()))
 
     def _send(self, attempt: _Attempt) -> None:
         layer, draft, target = self._layer, attempt.draft, attempt.target
@@ -105,7 +106,7 @@ class RegisterClient:
             ("Via", layer.settings.via(branch, target.transport)),
             ("Max-Forwards", "70"),
             *(("Route", value) for value in draft.route),
-            ("From", f"{draft.address_of_record};tag={self._token()}"),
+            ("From", f"{draft.address_of_record};tag={attempt.tag}"),
             ("To", draft.address_of_record),
             ("Call-ID", draft.call_id),
             ("CSeq", f"{attempt.cseq} REGISTER"),

@@ -134,8 +134,10 @@ class Registration:
             return self.failed("the registrar keeps our Contact for 0 seconds", now, fraction)
         self.state = RegistrationState.REGISTERED
         self.reason, self.refused, self._failures = "", False, 0
-        self.until = now + expires
-        self._at = now + refresh_after(expires, fraction)
+        # RFC 3261 §10.3: a registrar may shorten what we ask for, not lengthen it
+        lifetime = min(expires, self.expires)
+        self.until = now + lifetime
+        self._at = now + refresh_after(lifetime, fraction)
         return self._leave_or(None, now)
 
     def _raised(self, wanted: int | None) -> bool:

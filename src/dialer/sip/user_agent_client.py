@@ -129,7 +129,10 @@ class UserAgentClient:
         return serialise(f"INVITE {leg.request_uri} SIP/2.0", headers, draft.body)
 
     def _contact(self, draft: InviteDraft, transport: Transport) -> str:
-        return self._settings.contact(draft.contact_user, transport, draft.contact_address)
+        address = draft.contact_address
+        if address is not None and transport != draft.target.transport:
+            address = (address[0], None)  # the port is one of the other transport
+        return self._settings.contact(draft.contact_user, transport, address)
 
     def invite(self, prepared: PreparedInvite) -> None:
         """Send a prepared INVITE."""

@@ -115,7 +115,8 @@ class TrunkRegistration:
         expires = self._registration.answered(answer, now, self._around.fraction())
         if self._registration.state is RegistrationState.REGISTERED and answer.expires > 0:
             self._bound_to = [answer.contact_address]
-            self._until = self._around.clock.now() + dt.timedelta(seconds=answer.expires)
+            lifetime = dt.timedelta(seconds=self._registration.until - now)
+            self._until = self._around.clock.now() + lifetime
             self._service_route = answer.service_route
             if self._keep_alive_at is None and self._trunk.keep_alive > 0:
                 self._keep_alive_at = now + self._trunk.keep_alive

@@ -244,6 +244,13 @@ def test_a_refresh_that_fails_leaves_the_binding_until_its_end():
     assert one.handle_timer(now + 100) == EXPIRES
 
 
+@pytest.mark.parametrize(("granted", "lifetime"), [(60, 60), (300, 300), (10**9, 300)])
+def test_a_lifetime_may_be_shorter_than_asked_for_but_not_longer(granted, lifetime):
+    one, now = in_state(REGISTERING)
+    one.answered(dataclasses.replace(OK, expires=granted), now, 0.5)
+    assert one.until - now == lifetime
+
+
 def test_423_is_followed_a_few_times_and_only_upwards():
     one, now = in_state(REGISTERING)
     for wanted in (600, 700, 800):
