@@ -6,6 +6,8 @@ import dataclasses
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.sip.sample_messages import answer_bytes, as_request
 from tests.wire.link import CALLED, CALLER, Link, Party
 
@@ -263,10 +265,10 @@ def test_a_refusal_is_not_carried_to_the_next_target():
 
 def test_lost_datagrams_are_sent_again():
     for seed in range(10):
-        one = Registering(granting(60), loss=0.3, seed=seed)
+        one = Registering(challenge("n1"), verified("n1", lists(expires="60")), loss=0.3, seed=seed)
         answer = one.register()
         assert (answer.code, answer.expires) == (200, 60)
-        assert len(one.registrar.requests) == 1
+        assert [request.cseq for request in one.registrar.requests] == [1, 2]
 
 
 def test_service_route_is_told_within_bounds():
@@ -279,6 +281,8 @@ def test_service_route_is_told_within_bounds():
     )
     many = Registering(lists(service_route=["<sip:x;lr>"] * 90)).register()
     assert len(many.service_route) == 8
+    odd = ["tel:+15550100", "<tel:+15550100>", "junk", "sip:bare.example;lr", "<sips:x;lr>"]
+    assert Registering(lists(service_route=odd)).register().service_route == ("<sips:x;lr>",)
     long = Registering(lists(service_route=[f"<sip:{'x' * 900};lr>"])).register()
     assert long.service_route == ()
 
@@ -332,6 +336,24 @@ def test_an_address_that_is_none_is_not_believed(received):
         return 200, {"via": f"{request.first('via')};received={received}"}
 
     assert Registering(judge).register().seen is None
+
+
+HEADERS = ("contact", "expires", "min_expires", "retry_after", "service_route", "www_authenticate")
+TEXTS = st.text(st.characters(exclude_characters="\r\n\x00"), max_size=60) | st.sampled_from(
+    ["<sip:dialer-one@x>;expires=", "Digest realm=r, nonce=n", "<", '"', "-1", "9" * 40, "*"]
+)
+
+
+@given(
+    st.sampled_from([200, 299, 302, 401, 407, 423, 503, 699]),
+    st.dictionaries(st.sampled_from(HEADERS), TEXTS | st.lists(TEXTS, max_size=3)),
+)
+def test_no_answer_of_a_registrar_does_harm(code, headers):
+    one = Registering((code, headers))
+    answer = one.register()
+    assert answer.code == code
+    assert answer.expires >= 0
+    assert one.party.endpoint.idle
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "x"])

@@ -183,7 +183,6 @@ class RegisterClient:
 
     def _tell(self, attempt: _Attempt, response: Response, *, challenged: bool = False) -> None:
         draft = attempt.draft
-        routes = response.values("service-route")[:_MAX_SERVICE_ROUTE]
         self._layer.tell(
             RegisterAnswered(
                 call_id=draft.call_id,
@@ -195,11 +194,22 @@ class RegisterClient:
                 min_expires=delta_seconds(response.first("min-expires")),
                 retry_after=retry_after(response.first("retry-after")),
                 challenged=challenged,
-                service_route=tuple(value for value in routes if len(value) <= _MAX_ROUTE_LENGTH),
+                service_route=service_route(response),
                 contact_address=attempt.contact_address,
                 seen=self._layer.seen_address(response, attempt.target),
             )
         )
+
+
+def service_route(response: Response) -> tuple[str, ...]:
+    """Return the Service-Route values that can stand in a Route of ours (RFC 3608 §5)."""
+    return tuple(
+        value
+        for value in response.values("service-route")[:_MAX_SERVICE_ROUTE]
+        if len(value) <= _MAX_ROUTE_LENGTH
+        and value.startswith("<")
+        and parse_address(value).uri.lower().startswith(("sip:", "sips:"))
+    )
 
 
 def granted(response: Response, draft: RegisterDraft) -> int:

@@ -98,6 +98,7 @@ class UserAgentClient:
         check_uri(draft.request_uri)
         check_text(draft.to, draft.from_, draft.content_type, *draft.route)
         check_text(*(text for header in draft.headers for text in header))
+        check_text(draft.contact_user or "", (draft.contact_address or ("", None))[0])
         leg = LegState(
             call_id=self._token(),
             from_header=f"{draft.from_};tag={self._token()}",
