@@ -55,15 +55,13 @@ class Registration:
     """One address of record's binding to our Contact, and what keeps it.
 
     `reason` is a sentence for a person: why there is no binding, or what is wrong with the last
-    refresh; "" while all is well. `until` is when the binding ends. `refused` says that the
-    registrar does not take our credentials.
+    refresh; "" while all is well. `until` is when the binding ends.
     """
 
     def __init__(self, expires: int, now: float, fraction: float) -> None:
         self.state = RegistrationState.WAITING
         self.expires = expires
         self.reason = "not registered yet"
-        self.refused = False
         self.until = 0.0
         self._at = now + START_SPREAD * fraction
         self._failures = 0
@@ -133,7 +131,7 @@ class Registration:
         if expires <= 0:
             return self.failed("the registrar keeps our Contact for 0 seconds", now, fraction)
         self.state = RegistrationState.REGISTERED
-        self.reason, self.refused, self._failures = "", False, 0
+        self.reason, self._failures = "", 0
         # RFC 3261 §10.3: a registrar may shorten what we ask for, not lengthen it
         lifetime = min(expires, self.expires)
         self.until = now + lifetime
@@ -174,7 +172,7 @@ class Registration:
             return None
         self._failures += 1
         self._raises = 0
-        self.reason, self.refused = reason, refused
+        self.reason = reason
         base, longest = (REFUSED_BASE, REFUSED_LONGEST) if refused else (BASE, LONGEST)
         wait = back_off(self._failures, fraction, base, longest)
         self._at = now + max(wait, min(retry_after or 0, LONGEST_ASKED))

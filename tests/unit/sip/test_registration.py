@@ -216,12 +216,12 @@ def test_refused_credentials_are_tried_again_rarely():
     one, now = in_state(REGISTERING)
     one.answered(refusal(403, "Forbidden"), now, 1.0)
     assert one.timer_at() - now == 2 * REFUSED_BASE
-    assert one.refused
     assert one.reason == "credentials refused: REGISTER got 403 Forbidden"
     now = one.timer_at()
     one.handle_timer(now)
-    one.answered(SILENCE, now, 1.0)
-    assert not one.refused
+    one.answered(refusal(401, "Unauthorized", challenged=True), now, 1.0)
+    assert one.timer_at() - now == 4 * REFUSED_BASE
+    assert one.reason == "credentials refused: REGISTER got 401 Unauthorized"
 
 
 @pytest.mark.parametrize(("asked", "waits"), [(120, 120), (1, 10), (10**9, LONGEST_ASKED)])
