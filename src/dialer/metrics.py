@@ -39,6 +39,12 @@ class Metrics:
         self.active_calls = Gauge(
             "dialer_active_calls", "Calls that this node holds", ["phase"], registry=registry
         )
+        self.trunk_up = Gauge(
+            "dialer_trunk_up",
+            "1 while calls may be given to a trunk, 0 while it is down or held",
+            ["trunk"],
+            registry=registry,
+        )
         self.first_provisional = Histogram(
             "dialer_invite_to_first_provisional_seconds",
             "Time from the INVITE to its first provisional response",

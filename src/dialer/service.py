@@ -23,7 +23,7 @@ from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
 from dialer.engine.trace_writer import TraceWriter
 from dialer.engine.trunk_definition import table_of
-from dialer.engine.trunk_set import TrunkSet
+from dialer.engine.trunk_set import TrunkSet, log_status
 from dialer.homer import HomerExporter
 from dialer.metrics import Metrics
 from dialer.our_side import start_user_agent
@@ -144,7 +144,11 @@ class Service:
             *([traces] if traces else []),
         ]
         agent = await start_user_agent(
-            self.settings, self.clock, t1=self._t1, on_message=_each(hooks)
+            self.settings,
+            self.clock,
+            t1=self._t1,
+            on_message=_each(hooks),
+            on_status=log_status,
         )
         self._parts.push_async_callback(agent.close)
         engine = Engine(

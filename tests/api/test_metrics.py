@@ -19,6 +19,7 @@ def test_names_and_help():
         "dialer_attempts",
         "dialer_calls",
         "dialer_active_calls",
+        "dialer_trunk_up",
         "dialer_invite_to_first_provisional_seconds",
         "dialer_sip_messages",
         "dialer_rtp_late_frames",

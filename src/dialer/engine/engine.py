@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from dialer.campaign.outcome_table import OutcomeTable
     from dialer.clock import Clock
     from dialer.engine.trace_writer import TraceWriter
-    from dialer.engine.trunk_set import TrunkSet
+    from dialer.engine.trunk_set import TrunkSet, TrunkState
     from dialer.metrics import Metrics
     from dialer.store.pool import Pool
     from dialer.store.records import ClaimedCall
@@ -58,6 +59,8 @@ class Engine:
         self._pool = pool
         self._clock = clock
         self._agent = agent
+        self._trunks = trunks
+        self._watched: set[str] = set()
         self._metrics = metrics
         self._traces = traces
         self._wake = asyncio.Event()
@@ -113,6 +116,7 @@ class Engine:
 
     async def start(self) -> None:
         """Join the nodes and start the loops; raises store errors."""
+        self.watch_trunks()
         await self.lease.join()
         loops = {
             "lease": (self._renew, self.lease.interval),
@@ -128,6 +132,21 @@ class Engine:
         self._dispatching = asyncio.create_task(
             self._loop("dispatch", self._dispatch, 0.0), name="dispatch"
         )
+
+    def watch_trunks(self) -> None:
+        """Have every trunk registered and probed; to be called again when the set has changed."""
+        for name in self._watched - self._trunks.keys():
+            self._metrics.trunk_up.remove(name)
+        self._agent.unwatch(self._watched - self._trunks.keys())
+        for name, trunk in self._trunks.items():
+            trunk.status = functools.partial(self._agent.status, name)
+            up = functools.partial(self._trunk_up, trunk)
+            self._metrics.trunk_up.labels(name).set_function(up)
+        self._agent.watch([trunk.trunk for trunk in self._trunks.values()])
+        self._watched = set(self._trunks)
+
+    def _trunk_up(self, trunk: TrunkState) -> float:
+        return float(trunk.usable(self._clock.monotonic()))
 
     async def drain(self, seconds: float) -> None:
         """Place no more calls; let those that are up end, at the latest after `seconds`."""

@@ -10,8 +10,11 @@ import structlog
 from dialer.campaign.pacing import TokenBucket
 from dialer.campaign.trunk_health import TrunkHealth
 from dialer.engine.trunk_definition import TrunkDefinition, definition_of
+from dialer.ua.trunk_status import Availability, TrunkStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dialer import config
     from dialer.campaign.outcome import Rule
     from dialer.ua.call import Trunk
@@ -26,11 +29,24 @@ def burst_of(rate: float) -> float:
 
 @dataclasses.dataclass(slots=True)
 class TrunkState:
-    """One trunk: how to call over it, its limits, its pace and its health."""
+    """One trunk: how to call over it, its limits, its pace and its health.
+
+    `status` asks the user agent what registration and probes say.
+    """
 
     definition: TrunkDefinition
     bucket: TokenBucket
     health: TrunkHealth = dataclasses.field(default_factory=TrunkHealth)
+    status: Callable[[], TrunkStatus] = TrunkStatus
+
+    def why_not(self, now: float) -> str:
+        """Return why no call may be given to the trunk now, "" where one may."""
+        status = self.status()
+        return self.health.why_not(now) if status.usable else status.reason
+
+    def usable(self, now: float) -> bool:
+        """Whether a call may be given to the trunk now."""
+        return self.status().usable and self.health.usable(now)
 
     @classmethod
     def of(cls, definition: TrunkDefinition, now: float) -> TrunkState:
@@ -45,7 +61,7 @@ class TrunkState:
 
     def available(self, share: float, now: float) -> int:
         """Return how many calls may start now, for a node with `share` of the rate."""
-        if share <= 0 or not self.health.usable(now):
+        if share <= 0 or not self.usable(now):
             return 0
         rate = self.definition.calls_per_second * share * self.health.current_rate(now)
         self.bucket.set_rate(rate, burst_of(rate), now)
@@ -67,6 +83,23 @@ class TrunkState:
             log.warning("trunk held", trunk=self.trunk.name, reason=self.health.why_not(now))
         elif was and not self.health.reason:
             log.info("trunk up again", trunk=self.trunk.name, was=was)
+
+
+def log_status(name: str, before: TrunkStatus, after: TrunkStatus) -> None:
+    """Say in one line that registration or probes took a trunk down, or brought it back.
+
+    One that is down, and has been from the start, is worth a line for each new reason.
+    """
+    same = before.availability is after.availability
+    if same and (after.usable or before.reason == after.reason):
+        return
+    match after.availability:
+        case Availability.UP:
+            log.info("trunk up", trunk=name, was=before.reason)
+        case Availability.DEGRADED:
+            log.warning("trunk degraded", trunk=name, reason=after.reason)
+        case Availability.DOWN:
+            log.warning("trunk down", trunk=name, reason=after.reason)
 
 
 class TrunkSet(dict[str, TrunkState]):

@@ -10,6 +10,7 @@ from dialer.sip.client_call import MAX_FORKS
 from dialer.sip.dialog import Dialog
 from dialer.sip.effects import AnswerReceived, CallEnded
 from dialer.sip.fields import parse_address
+from dialer.sip.invite import contact_of
 from dialer.sip.sessions import Session, Sessions
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class Answers:
         fork, silent = call.answered, call.over and not call.answered
         late = call.cancel_wanted and not fork
         keep = not (fork or late or silent)
-        session = Session(dialog, call.authenticator, ack, told=keep)
+        contact = contact_of(self._layer.settings, call.draft, branch.target.transport)
+        session = Session(dialog, call.authenticator, ack, told=keep, contact=contact)
         if not silent and not fork:
             self._settle(call, branch)
         if not silent:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dialer.sip.identity import DialogState, HostPort, LegState
     from dialer.sip.message import Request
+    from dialer.sip.settings import ContactAddress
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,11 +116,40 @@ class TransportFailed:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OptionsAnswered:
-    """An OPTIONS that we sent is over; `code` is None where no answer came."""
+    """An OPTIONS that we sent is over; `code` is None where no answer came.
+
+    `seen` is where the target saw it come from, None where it does not say (RFC 3581).
+    """
 
     target: HostPort
     code: int | None
     phrase: str = ""
+    call_id: str = ""
+    seen: HostPort | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RegisterAnswered:
+    """A REGISTER is over: its re-sends with credentials and to further targets included.
+
+    `cseq` is the last number used. `code` is None where no answer came. `expires` in seconds is
+    what our own Contact was given by a 2xx, `min_expires` what a 423 asks for. `challenged`: a 401
+    or 407 that our credentials do not satisfy, or that we have none for. `contact_address` is what
+    our Contact held in place of our own address, `seen` where the target saw us (RFC 3581).
+    """
+
+    call_id: str
+    cseq: int
+    target: HostPort
+    code: int | None
+    phrase: str = ""
+    expires: int = 0
+    min_expires: int | None = None
+    retry_after: int | None = None
+    challenged: bool = False
+    service_route: tuple[str, ...] = ()
+    contact_address: ContactAddress | None = None
+    seen: HostPort | None = None
 
 
 # What both sides of an answered call hear.
@@ -217,6 +247,7 @@ Event = (
     | CancelTimedOut
     | TransportFailed
     | OptionsAnswered
+    | RegisterAnswered
     | CallEnded
     | ReinviteReceived
     | InfoReceived

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from dialer.sip.dialog import Dialog
 from dialer.sip.digest import Authenticator
 from dialer.sip.message import MessageError, Request, Response, check_text, parse
+from dialer.sip.options_client import OptionsClient
+from dialer.sip.register_client import RegisterClient
 from dialer.sip.sessions import Session, Sessions
 from dialer.sip.settings import EndpointSettings, InviteDraft, PreparedInvite
 from dialer.sip.transaction import State
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from dialer.sip.effects import Effect
     from dialer.sip.identity import Credentials, DialogState, HostPort, LegState
+    from dialer.sip.register_client import RegisterDraft
 
 __all__ = ["Endpoint", "EndpointSettings", "InviteDraft", "PreparedInvite"]
 
@@ -32,10 +35,13 @@ class Endpoint:
     """
 
     def __init__(self, settings: EndpointSettings, token: Callable[[], str]) -> None:
+        self.settings = settings
         self._layer = TransactionLayer(settings)
         self._token = token
         self._sessions = Sessions(self._layer, token)
         self._client = UserAgentClient(self._layer, self._sessions, token)
+        self._options = OptionsClient(self._layer, token)
+        self._registrations = RegisterClient(self._layer, token)
         self._server = UserAgentServer(self._layer, self._sessions, self._client, token)
         self._layer.deliver = self._server.receive
 
@@ -102,10 +108,29 @@ class Endpoint:
         self._sessions.add(session)
         return effects
 
-    def options(self, target: HostPort, request_uri: str, now: float) -> list[Effect]:
-        """Ask whether `target` is alive; `OptionsAnswered` follows."""
+    def options(
+        self,
+        target: HostPort,
+        request_uri: str,
+        now: float,
+        *,
+        call_id: str | None = None,
+        route: tuple[str, ...] = (),
+        patience: float | None = None,
+    ) -> list[Effect]:
+        """Ask whether `target` is alive; `OptionsAnswered` follows.
+
+        A `call_id` of the caller's own names the question in it. `patience` in seconds is how long
+        to wait, by default 64*T1.
+        """
         effects = self._begin(now)
-        self._client.options(target, request_uri)
+        self._options.ask(target, request_uri, call_id=call_id, route=route, patience=patience)
+        return effects
+
+    def register(self, draft: RegisterDraft, now: float) -> list[Effect]:
+        """Send a REGISTER (RFC 3261 §10.2); `RegisterAnswered` follows."""
+        effects = self._begin(now)
+        self._registrations.register(draft)
         return effects
 
     # The called side.

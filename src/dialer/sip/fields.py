@@ -142,7 +142,12 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def retry_after(value: str) -> int | None:
-    """Return the seconds of a Retry-After value such as `120 (busy);duration=60`."""
+def delta_seconds(value: str) -> int | None:
+    """Return the seconds that a value begins with, None where it begins with none."""
     match = _DELTA_SECONDS.match(value.strip())
     return int(match.group()) if match else None
+
+
+def retry_after(value: str) -> int | None:
+    """Return the seconds of a Retry-After value such as `120 (busy);duration=60`."""
+    return delta_seconds(value)

@@ -11,7 +11,7 @@ from dialer.sip.settings import ALLOW
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dialer.sip.identity import LegState
+    from dialer.sip.identity import LegState, Transport
     from dialer.sip.message import Response
     from dialer.sip.settings import EndpointSettings, InviteDraft
 
@@ -25,7 +25,7 @@ def invite_message(
     """Build an INVITE (RFC 3261 §8.1.1, §13.2.1)."""
     headers = [
         *_leg_headers(leg, "INVITE", leg.to_header),
-        ("Contact", settings.contact(draft.contact_user, leg.target_transport)),
+        ("Contact", contact_of(settings, draft, leg.target_transport)),
         *credentials,
         ("Allow", ALLOW),
         ("Supported", ", ".join(offered(draft))),
@@ -35,6 +35,14 @@ def invite_message(
     if draft.body:
         headers.append(("Content-Type", draft.content_type))
     return serialise(f"INVITE {leg.request_uri} SIP/2.0", headers, draft.body)
+
+
+def contact_of(settings: EndpointSettings, draft: InviteDraft, transport: Transport) -> str:
+    """Return our Contact value for a call that goes over a transport."""
+    address = draft.contact_address
+    if address is not None and transport != draft.target.transport:
+        address = (address[0], None)  # the port is one of the other transport
+    return settings.contact(draft.contact_user, transport, address)
 
 
 def ack_of(leg: LegState) -> Callable[[Response], bytes]:

@@ -37,6 +37,7 @@ class Session:
     """One answered call: its dialog, and what is under way within it.
 
     `told` is False for one that the user agent never hears of: an extra fork, a late answer.
+    `contact` is the Contact value that its INVITE carried, None for the endpoint's own.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class Session:
         ack: SendDatagram | None = None,
         *,
         told: bool = True,
+        contact: str | None = None,
     ) -> None:
         self.dialog = dialog
+        self.contact = contact
         self.authenticator = authenticator
         self.ack = ack
         self.told = told

@@ -12,6 +12,9 @@ from dialer.sip.transaction import Timings
 if TYPE_CHECKING:
     from dialer.sip.identity import Credentials, HostPort, LegState, Transport
 
+# The host of a Contact and its port, None for the one that we listen on.
+ContactAddress = tuple[str, int | None]
+
 # What we answer with a meaning of its own; anything else gets 405 or 501.
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY"
 ALLOWED = frozenset(ALLOW.split(", "))
@@ -55,11 +58,17 @@ class EndpointSettings:
         sent_by = f"{bracketed(self.host)}:{self.port_of(transport)}"
         return f"SIP/2.0/{transport.upper()} {sent_by};rport;branch={branch}"
 
-    def contact(self, user: str | None = None, transport: Transport = "udp") -> str:
-        """Return our Contact value."""
-        address = f"{bracketed(self.host)}:{self.port_of(transport)}"
+    def contact(
+        self,
+        user: str | None = None,
+        transport: Transport = "udp",
+        address: ContactAddress | None = None,
+    ) -> str:
+        """Return our Contact value; `address` is where the peer sees us, if not at our own."""
+        host, port = address or (self.host, None)
+        shown = f"{bracketed(host)}:{port or self.port_of(transport)}"
         parameter = "" if transport == "udp" else f";transport={transport}"
-        return f"<sip:{user or self.contact_user}@{address}{parameter}>"
+        return f"<sip:{user or self.contact_user}@{shown}{parameter}>"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ class InviteDraft:
     `request_uri` is a URI; `to` and `from_` are header values without tag, such as
     `"Ann" <sip:100@example.org>`; `dialer.sip.message.sip_uri` and `name_addr` build them safely.
     `target` is where the datagram goes. `headers` are further headers, `body` is SDP.
-    `contact_user` replaces that of the settings.
+    `contact_user` replaces that of the settings, `contact_address` host and port of our Contact.
 
     `alternatives` are further targets, tried in their order with a new branch where the one before
     gives 503, cannot be reached, or says nothing within 10*T1 (RFC 3263 §4.3), until one has said
@@ -86,6 +95,7 @@ class InviteDraft:
     body: bytes = b""
     content_type: str = "application/sdp"
     contact_user: str | None = None
+    contact_address: ContactAddress | None = None
     route: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     credentials: Credentials | None = None

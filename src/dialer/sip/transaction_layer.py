@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import math
 from typing import TYPE_CHECKING
 
@@ -132,6 +133,23 @@ class TransactionLayer:
     def timings_for(self, peer: HostPort) -> Timings:
         """Return the timers of a transaction with `peer`."""
         return self.timings if peer.transport == "udp" else self._reliable
+
+    def seen_address(self, response: Response, target: HostPort) -> HostPort | None:
+        """Return where `target` saw our request come from, None where it does not say.
+
+        Nobody but the target itself is believed (RFC 3581 §4; RFC 3261 §18.2.1).
+        """
+        via = response.via
+        if self.source.host != target.host or "received" not in via.parameters:
+            return None
+        try:
+            host = str(ipaddress.ip_address(via.parameters["received"].strip("[]")))
+            # over a connection, the port is that of the connection, where nobody listens
+            named = via.parameters.get("rport") if target.transport == "udp" else None
+            port = int(named or self.settings.port_of(target.transport))
+        except ValueError:
+            return None
+        return HostPort(host, port, target.transport) if 0 < port < 65536 else None
 
     def send(self, data: bytes, destination: HostPort) -> None:
         """Put a datagram among the effects."""

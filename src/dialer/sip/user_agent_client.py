@@ -10,7 +10,6 @@ from dialer.sip.answers import ELSEWHERE, Answers
 from dialer.sip.cancellation import send_cancel
 from dialer.sip.client_call import GIVE_UP, MAX_FORKS, NEXT_TARGET, Branch, ClientCall
 from dialer.sip.client_invite import ClientInvite
-from dialer.sip.client_non_invite import ClientNonInvite
 from dialer.sip.digest import Attempts, Authenticator
 from dialer.sip.effects import (
     CallEnded,
@@ -18,7 +17,6 @@ from dialer.sip.effects import (
     FinalReceived,
     InviteResent,
     InviteTimedOut,
-    OptionsAnswered,
     ProvisionalReceived,
     TransportFailed,
 )
@@ -26,7 +24,7 @@ from dialer.sip.extensions import adjusted
 from dialer.sip.fields import parse_address, parse_via, retry_after
 from dialer.sip.identity import LegState
 from dialer.sip.invite import ack_of, cancel_message, invite_message
-from dialer.sip.message import check_text, check_uri, serialise
+from dialer.sip.message import check_text, check_uri
 from dialer.sip.reliable_provisional import Acknowledger, response_number
 from dialer.sip.settings import InviteDraft, PreparedInvite
 from dialer.sip.targets import PATIENCE, Targets
@@ -36,7 +34,7 @@ from dialer.sip.transaction_layer import MAGIC, TransactionLayer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dialer.sip.identity import Credentials, HostPort
+    from dialer.sip.identity import Credentials
     from dialer.sip.message import Request, Response
     from dialer.sip.sessions import Sessions
 
@@ -62,6 +60,7 @@ class UserAgentClient:
         check_uri(draft.request_uri)
         check_text(draft.to, draft.from_, draft.content_type, *draft.route)
         check_text(*(text for header in draft.headers for text in header))
+        check_text(draft.contact_user or "", (draft.contact_address or ("", None))[0])
         leg = LegState(
             call_id=self._token(),
             from_header=f"{draft.from_};tag={self._token()}",
@@ -353,35 +352,3 @@ class UserAgentClient:
         if len(call.ended_early) < MAX_FORKS:
             call.ended_early[request.from_tag] = request.values("reason")
         self._cancel_ringing(call)
-
-    # OPTIONS.
-
-    def options(self, target: HostPort, request_uri: str) -> None:
-        """Ask whether `target` is alive."""
-        check_uri(request_uri)
-        settings, branch = self._settings, MAGIC + self._token()
-        headers = [
-            ("Via", settings.via(branch, target.transport)),
-            ("Max-Forwards", "70"),
-            ("From", f"{settings.contact(transport=target.transport)};tag={self._token()}"),
-            ("To", f"<{request_uri}>"),
-            ("Call-ID", self._token()),
-            ("CSeq", "1 OPTIONS"),
-            ("Contact", settings.contact(transport=target.transport)),
-            ("Accept", "application/sdp"),
-            ("User-Agent", settings.user_agent),
-        ]
-        data = serialise(f"OPTIONS {request_uri} SIP/2.0", headers)
-
-        def answered(response: Response) -> None:
-            if response.code >= 200:
-                self._layer.tell(OptionsAnswered(target, response.code, response.phrase))
-
-        self._layer.start_client(
-            branch,
-            "OPTIONS",
-            ClientNonInvite(data, self._layer.timings_for(target)),
-            target,
-            answered,
-            lambda _failure: self._layer.tell(OptionsAnswered(target, None)),
-        )

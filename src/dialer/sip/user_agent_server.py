@@ -195,8 +195,9 @@ class UserAgentServer:
             # RFC 3261 §12.1.1: the route set and our target; §13.3.1.4: what we can do.
             if not request.to_tag:
                 lines += [("Record-Route", value) for value in request.values("record-route")]
-            transport = server.source.transport
-            lines += [("Contact", self._layer.settings.contact(transport=transport))]
+            within = self._sessions.find(request)
+            own = self._layer.settings.contact(transport=server.source.transport)
+            lines += [("Contact", (within.contact if within else None) or own)]
         if 200 <= code < 300:
             lines += [("Allow", ALLOW), ("Supported", "")]
         if body:

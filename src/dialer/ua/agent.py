@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dialer.sip import effects
 from dialer.sip.endpoint import EndpointSettings, InviteDraft
-from dialer.sip.identity import Credentials, DialogState, HostPort, LegState
+from dialer.sip.identity import DialogState, HostPort, LegState
 from dialer.sip.message import name_addr, sip_uri
 from dialer.ua.call import LegIdentity, LocalCause
 from dialer.ua.driver import SipDriver
@@ -19,19 +19,29 @@ from dialer.ua.outbound import OutboundCall, PreparedCall, Route, leg_identity
 from dialer.ua.remnant import Remnant
 from dialer.ua.resolver import Resolver
 from dialer.ua.session import MediaSession
+from dialer.ua.surroundings import Surroundings, credentials_of
 from dialer.ua.transport import local_address_towards
+from dialer.ua.trunk_route import NextHop, contact_address, next_hop, preloaded_route
+from dialer.ua.trunk_watches import TrunkWatches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from dialer.clock import Clock
     from dialer.ua.call import CallEvent, CallRequest, CallResult, DialogIdentity, Trunk
+    from dialer.ua.resolver import Found
     from dialer.ua.transport import Passed
+    from dialer.ua.trunk_status import TrunkStatus
 
 
 def random_token() -> str:
     """Return fresh text of letters and digits, 80 bits of it, for tags, branches and Call-IDs."""
     return secrets.token_hex(10)
+
+
+def random_fraction() -> float:
+    """Return a fresh random number from 0 to 1, for jitter."""
+    return secrets.randbelow(1 << 32) / (1 << 32)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,7 +51,8 @@ class UserAgentSettings:
     `bind_host` is an address literal; with 0.0.0.0 or :: each trunk is called from the address
     that the machine's routes choose. `bind_port` 0 takes any free port. `external_address` stands
     in Via, Contact and SDP where a NAT maps us one to one. `rtp_ports` are first and last port.
-    `t1`, `t2`, `t4` in seconds (RFC 3261 §17.1.1.1). `on_message` sees every message that passes.
+    `t1`, `t2`, `t4` in seconds (RFC 3261 §17.1.1.1). `on_message` sees every message that passes,
+    `on_status(name, before, after)` each change of a watched trunk.
     """
 
     bind_host: str = "0.0.0.0"  # noqa: S104 - a dialer is meant to be reached by its trunk
@@ -53,6 +64,7 @@ class UserAgentSettings:
     t2: float = 4.0
     t4: float = 5.0
     on_message: Callable[[Passed], None] | None = None
+    on_status: Callable[[str, TrunkStatus, TrunkStatus], None] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,6 +84,7 @@ class UserAgent:
         clock: Clock,
         token: Callable[[], str] = random_token,
         resolver: Resolver | None = None,
+        fraction: Callable[[], float] = random_fraction,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -82,6 +95,8 @@ class UserAgent:
         self._calls: dict[str, OutboundCall] = {}
         self._remnants: dict[str, Remnant] = {}
         self._closed = False
+        around = Surroundings(clock, self._find, self._driver_towards, token, fraction, settings.t1)
+        self._watches = TrunkWatches(around, settings.on_status or (lambda *_: None))
         self._invites_allowed: Callable[[], bool] = lambda: True
 
     @property
@@ -103,7 +118,10 @@ class UserAgent:
             await self._line(self._settings.bind_host)
 
     async def close(self, grace: float = 2.0) -> None:
-        """End what is up, wait up to `grace` seconds for the far ends, close the sockets."""
+        """End what is up, wait up to `grace` seconds for the far ends, close the sockets.
+
+        Registrations are removed last, with a short wait of their own.
+        """
         self._closed = True
         await self._resolver.close()
         calls = self.calls
@@ -121,6 +139,7 @@ class UserAgent:
             for remnant in tuple(self._remnants.values()):
                 remnant.abandon()
             await everything
+        await self._watches.close()
         for line in self._lines.values():
             await line.driver.close()
             line.media.close()
@@ -129,6 +148,23 @@ class UserAgent:
     def invite_only_while(self, allowed: Callable[[], bool]) -> None:
         """Let no INVITE leave, be it sent for the first time or again, unless `allowed()`."""
         self._invites_allowed = allowed
+
+    # registrations and probes
+
+    def watch(self, trunks: Iterable[Trunk]) -> None:
+        """Keep trunks registered and probed, as far as each wants it.
+
+        One that is watched already goes on undisturbed unless its definition has changed.
+        """
+        self._watches.watch(trunks)
+
+    def unwatch(self, names: Iterable[str]) -> None:
+        """Leave trunks alone, and their registrars."""
+        self._watches.unwatch(names)
+
+    def status(self, name: str) -> TrunkStatus:
+        """Return how a trunk stands; one that is not watched is up."""
+        return self._watches.status(name)
 
     # placing calls
 
@@ -140,7 +176,9 @@ class UserAgent:
         """
         trunk = request.trunk
         uri = _uri(request.number, trunk.host, trunk.port)
-        found = await self._resolver.find(trunk.host, trunk.port, trunk.transport, trunk.family)
+        status = self.status(trunk.name)
+        preloaded = preloaded_route(trunk, status)
+        found = await self._find(trunk, next_hop(trunk, preloaded))
         if not found.targets:
             return self._unreachable(request, uri, LocalCause.DNS)
         target, *alternatives = found.targets
@@ -148,6 +186,8 @@ class UserAgent:
             line = await self._line_towards(target)
         except OSError:
             return self._unreachable(request, uri, LocalCause.TRANSPORT)
+        local = line.driver.transport.local.host
+        contact = contact_address(trunk, status.learned_address, local)
         caller = _uri(request.caller_id, trunk.from_domain or trunk.host)
         from_ = name_addr(caller, request.display_name)
         stream = line.media.open()
@@ -156,7 +196,7 @@ class UserAgent:
             session_id = int(self._clock.now().timestamp()) << 16 | stream.local_port
             session = MediaSession(
                 stream,
-                line.media.address,
+                line.media.address if contact is None else contact[0],
                 trunk.codecs,
                 session_id,
                 ptime=trunk.ptime,
@@ -168,7 +208,10 @@ class UserAgent:
                 from_=from_,
                 target=target,
                 body=session.offer(),
-                credentials=_credentials(trunk),
+                contact_user=self._watches.contact_user(trunk.name),
+                contact_address=contact,
+                route=preloaded,
+                credentials=credentials_of(trunk),
                 alternatives=tuple(alternatives),
                 large_by_tcp=trunk.large_by_tcp,
                 reliable_provisionals=trunk.reliable_provisionals,
@@ -230,7 +273,7 @@ class UserAgent:
         await self._end_remnant(
             leg.call_id,
             target,
-            lambda driver, now: driver.endpoint.cancel_leg(leg, now, _credentials(trunk)),
+            lambda driver, now: driver.endpoint.cancel_leg(leg, now, credentials_of(trunk)),
         )
 
     async def hang_up_dialog(self, identity: DialogIdentity, trunk: Trunk | None = None) -> None:
@@ -240,7 +283,7 @@ class UserAgent:
         await self._end_remnant(
             dialog.call_id,
             target,
-            lambda driver, now: driver.endpoint.bye_dialog(dialog, now, _credentials(trunk)),
+            lambda driver, now: driver.endpoint.bye_dialog(dialog, now, credentials_of(trunk)),
         )
 
     async def _end_remnant(
@@ -263,7 +306,8 @@ class UserAgent:
     # inside
 
     def _on_event(self, _driver: SipDriver, event: effects.Event) -> None:
-        if isinstance(event, effects.OptionsAnswered):
+        if isinstance(event, effects.RegisterAnswered | effects.OptionsAnswered):
+            self._watches.on_answer(event)
             return
         call = self._calls.get(event.call_id) or self._remnants.get(event.call_id)
         if call is not None:
@@ -274,6 +318,12 @@ class UserAgent:
 
     def _over(self, call: OutboundCall) -> None:
         self._calls.pop(call.call_id, None)
+
+    async def _find(self, trunk: Trunk, hop: NextHop) -> Found:
+        return await self._resolver.find(hop.host, hop.port, hop.transport, trunk.family)
+
+    async def _driver_towards(self, target: HostPort) -> SipDriver:
+        return (await self._line_towards(target)).driver
 
     async def _line_towards(self, target: HostPort) -> _Line:
         """Return the line whose address suits a target; raises OSError where there is none."""
@@ -314,9 +364,3 @@ def _uri(user: str, host: str, port: int | None = None) -> str:
     if not user:
         raise ValueError("a number or caller ID is empty")
     return sip_uri(user, host, port)
-
-
-def _credentials(trunk: Trunk | None) -> Credentials | None:
-    if trunk is None or trunk.username is None:
-        return None
-    return Credentials(trunk.username, trunk.password or "", trunk.md5_allowed)

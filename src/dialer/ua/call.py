@@ -112,6 +112,11 @@ class Trunk:
     session_expires: int = 1800
     min_session_expires: int = 90
 
+    @property
+    def learns_address(self) -> bool:
+        """Whether what the trunk says about where we are counts."""
+        return self.learn_address and self.external_address is None
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CallRequest:

@@ -52,6 +52,19 @@ def test_the_invite():
     assert identity.route == ("<sip:192.0.2.9:5070;lr>",)
 
 
+@pytest.mark.parametrize(
+    ("address", "contact"),
+    [
+        (("203.0.113.7", 40000), "sip:dialer@203.0.113.7:40000"),
+        (("203.0.113.7", None), "sip:dialer@203.0.113.7:5060"),
+        (("2001:db8::1", 5070), "sip:dialer@[2001:db8::1]:5070"),
+    ],
+)
+def test_the_contact_names_the_address_at_which_the_peer_sees_us(dialer, address, contact):
+    _, data = invite(dialer, contact_address=address)
+    assert as_request(data).contact == contact
+
+
 def test_preparing_keeps_nothing(dialer):
     dialer.prepare_invite(draft())
     assert dialer.idle
@@ -59,10 +72,21 @@ def test_preparing_keeps_nothing(dialer):
 
 @pytest.mark.parametrize("bad", ["a\r\nInjected: 1", "a\nb", "a\rb", "a\x00b"])
 @pytest.mark.parametrize(
-    "field", ["request_uri", "to", "from_", "route", "headers", "content_type"]
+    "field",
+    [
+        "request_uri",
+        "to",
+        "from_",
+        "route",
+        "headers",
+        "content_type",
+        "contact_user",
+        "contact_address",
+    ],
 )
 def test_a_draft_cannot_inject_a_header(dialer, field, bad):
-    value = {"route": (bad,), "headers": (("X", bad),)}.get(field, bad)
+    values = {"route": (bad,), "headers": (("X", bad),), "contact_address": (bad, None)}
+    value = values.get(field, bad)
     with pytest.raises(ValueError, match="control character"):
         dialer.prepare_invite(draft(**{field: value}))
     assert dialer.idle

@@ -80,6 +80,14 @@ def test_a_reinvite_is_the_user_agents_to_answer(dialer, method):
     assert bye.destination == HostPort("192.0.2.9", 5071)  # the target was refreshed
 
 
+def test_the_answer_to_a_reinvite_keeps_the_contact_of_the_invite(dialer):
+    _, headers = call_up(dialer, contact_user="us", contact_address=("203.0.113.7", 40000))
+    effects = dialer.receive(within("INVITE", headers, 1, body=b"o"), PEER, 1.0)
+    [event] = told(effects)
+    answer = only_response(dialer.respond(event.transaction, 200, body=b"a", now=1.1))
+    assert answer.contact == "sip:us@203.0.113.7:40000"
+
+
 def test_a_refused_reinvite_leaves_the_call_as_it_was(dialer):
     call_id, headers = call_up(dialer)
     asks = within("INVITE", headers, 1, body=b"o", contact="<sip:moved@192.0.2.9:5071>")
