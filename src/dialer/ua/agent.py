@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from dialer.sip import effects
 from dialer.sip.endpoint import EndpointSettings, InviteDraft
 from dialer.sip.identity import DialogState, HostPort, LegState
-from dialer.sip.message import name_addr, sip_uri
 from dialer.ua.call import LegIdentity, LocalCause
 from dialer.ua.driver import SipDriver
+from dialer.ua.invitation import invitation
 from dialer.ua.media import MediaPlane
 from dialer.ua.outbound import OutboundCall, PreparedCall, Route, leg_identity
 from dialer.ua.remnant import Remnant
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from dialer.clock import Clock
     from dialer.ua.call import CallEvent, CallRequest, CallResult, DialogIdentity, Trunk
+    from dialer.ua.invitation import Invitation
     from dialer.ua.resolver import Found
     from dialer.ua.transport import Passed
     from dialer.ua.trunk_status import TrunkStatus
@@ -175,21 +176,19 @@ class UserAgent:
         ValueError for a number or caller ID that cannot stand in a SIP URI, and NoPortAvailable.
         """
         trunk = request.trunk
-        uri = _uri(request.number, trunk.host, trunk.port)
+        worded = invitation(request)
         status = self.status(trunk.name)
         preloaded = preloaded_route(trunk, status)
         found = await self._find(trunk, next_hop(trunk, preloaded))
         if not found.targets:
-            return self._unreachable(request, uri, LocalCause.DNS)
+            return self._unreachable(request, worded, LocalCause.DNS)
         target, *alternatives = found.targets
         try:
             line = await self._line_towards(target)
         except OSError:
-            return self._unreachable(request, uri, LocalCause.TRANSPORT)
+            return self._unreachable(request, worded, LocalCause.TRANSPORT)
         local = line.driver.transport.local.host
         contact = contact_address(trunk, status.learned_address, local)
-        caller = _uri(request.caller_id, trunk.from_domain or trunk.host)
-        from_ = name_addr(caller, request.display_name)
         stream = line.media.open()
         try:
             # RFC 8866 §5.2: unique by time; the port keeps calls of one second apart
@@ -203,9 +202,10 @@ class UserAgent:
                 srtp=trunk.srtp,
             )
             draft = InviteDraft(
-                request_uri=uri,
-                to=name_addr(uri),
-                from_=from_,
+                request_uri=worded.request_uri,
+                to=worded.to,
+                from_=worded.from_,
+                headers=worded.headers,
                 target=target,
                 body=session.offer(),
                 contact_user=self._watches.contact_user(trunk.name),
@@ -225,13 +225,15 @@ class UserAgent:
         route = Route(line.driver, invite, session)
         return PreparedCall(request, leg_identity(invite.identity), route)
 
-    def _unreachable(self, request: CallRequest, uri: str, why: LocalCause) -> PreparedCall:
+    def _unreachable(
+        self, request: CallRequest, worded: Invitation, why: LocalCause
+    ) -> PreparedCall:
         trunk = request.trunk
         identity = LegIdentity(
             call_id=self._token(),
-            from_header=name_addr(_uri(request.caller_id, trunk.from_domain or trunk.host)),
-            to_header=name_addr(uri),
-            request_uri=uri,
+            from_header=worded.from_,
+            to_header=worded.to,
+            request_uri=worded.request_uri,
             via="",
             cseq=1,
             route=(),
@@ -358,9 +360,3 @@ class UserAgent:
         await driver.start(host, settings.bind_port, endpoint, self._token)
         media = MediaPlane(self._clock, host, settings.rtp_ports, external_address=address)
         return _Line(driver, media)
-
-
-def _uri(user: str, host: str, port: int | None = None) -> str:
-    if not user:
-        raise ValueError("a number or caller ID is empty")
-    return sip_uri(user, host, port)
