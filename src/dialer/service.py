@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime as dt
 import functools
 import re
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from dialer import config
 from dialer.api.app import create_app, listen
 from dialer.api.settings import ApiSettings
 from dialer.campaign.outcome_table import OutcomeTable
@@ -95,6 +97,8 @@ class Service:
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
         self.engine: Engine | None = None
+        self._trunk_names = {trunk.name for trunk in settings.trunk}
+        self._trunk_set = TrunkSet()
         self.api_url = ""
         self._with_engine = engine
         self._with_api = api
@@ -104,7 +108,7 @@ class Service:
     async def start(self) -> None:
         """Start everything; raises ConfigError, SettingsError or a store error, each one line."""
         # what the file alone can tell comes first: nothing is started for a mistake in it
-        trunks = self._trunks() if self._with_engine else None
+        trunks = self._trunks(self.settings) if self._with_engine else None
         api = self._api_settings() if self._with_api else None
         try:
             url = await self._parts.enter_async_context(database_of(self.settings))
@@ -126,8 +130,35 @@ class Service:
             await self.engine.stop()
         await self._parts.aclose()
 
-    def _trunks(self) -> TrunkSet:
-        trunks = TrunkSet.from_config(self.settings, self.clock.monotonic())
+    def reload(self) -> None:
+        """Read the configuration file again: trunks change at once, calls that are up do not.
+
+        A file with a mistake in it changes nothing; the log says what is wrong.
+        """
+        if self.settings.source is None:
+            log.warning("no configuration file was named, so there is none to read again")
+            return
+        try:
+            settings = config.load(self.settings.source[0])
+            trunks = self._trunks(settings) if self._with_engine else TrunkSet()
+        except ConfigError as error:
+            log.error("the configuration stays as it was", reason=str(error))  # noqa: TRY400 - the line says it all
+            return
+        changes = self._trunk_set.take(trunks)
+        self._trunk_names.clear()
+        self._trunk_names.update(trunk.name for trunk in settings.trunk)
+        if self.engine is not None:
+            self.engine.watch_trunks()
+        log.info("configuration read again", **dataclasses.asdict(changes))
+        for name in type(settings).model_fields:
+            if name not in {"trunk", "source"} and (
+                getattr(settings, name) != getattr(self.settings, name)
+            ):
+                log.warning("a change takes effect at the next start only", setting=name)
+        self.settings = settings
+
+    def _trunks(self, settings: Config) -> TrunkSet:
+        trunks = TrunkSet.from_config(settings, self.clock.monotonic())
         if not trunks:
             raise ConfigError(
                 "no [[trunk]] is configured, so no call can be placed;"
@@ -136,6 +167,7 @@ class Service:
         return trunks
 
     async def _start_engine(self, pool: Pool, trunks: TrunkSet) -> None:
+        self._trunk_set = trunks
         capture = self.settings.capture
         traces = CallTraces(self.clock, capture.messages) if capture.keep_days else None
         hooks: list[Callable[[Passed], None]] = [
@@ -204,7 +236,7 @@ class Service:
             token=self.settings.api_token(),
             allowed_hosts=self.settings.api.allowed_hosts,
             internal_numbers=self.settings.numbers.internal_pattern(),
-            known_trunks=frozenset(trunk.name for trunk in self.settings.trunk),
+            known_trunks=self._trunk_names,
             prompts=(self.settings.path(self.settings.prompts), HELLO.parent),
             max_upload_bytes=self.settings.api.max_upload_mib * 1024 * 1024,
             engine_ready=self._engine_ready,
@@ -253,6 +285,7 @@ async def serve_until_signal(service: Service) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, functools.partial(signals.put_nowait, number.name))
+    loop.add_signal_handler(signal.SIGHUP, service.reload)
     await service.start()
     name = await signals.get()
     if service.engine is not None:

@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 
+import httpx
+
 
 async def started(*arguments, **environment):
     return await asyncio.create_subprocess_exec(
@@ -17,14 +19,52 @@ async def started(*arguments, **environment):
     )  # fmt: skip
 
 
-async def test_serve_logs_json_and_leaves_at_sigterm(configured, database_url):
-    path = configured('[api]\nport = 0\n[sip]\nhost = "127.0.0.1"\n')
-    process = await started("serve", "--config", path, DATABASE_URL=database_url)
+HERE = '[api]\nport = 0\n[sip]\nhost = "127.0.0.1"\n'
+TRUNK = '[[trunk]]\nname = "{}"\naddress = "127.0.0.1:9"\nmax_calls = {}\n'
+
+
+async def logged_until(process, event):
+    """Return what a service logs up to an event."""
     records = []
-    while not records or records[-1]["event"] != "dialer is up":
+    while not records or records[-1]["event"] != event:
         line = await process.stderr.readline()
         assert line, records
         records.append(json.loads(line))
+    return records
+
+
+async def test_serve_reads_its_configuration_again_at_sighup(configured, database_url):
+    path = configured(HERE, TRUNK.format("one", 1) + TRUNK.format("two", 1))
+    process = await started("serve", "--config", path, DATABASE_URL=database_url)
+    api = (await logged_until(process, "dialer is up"))[-1]["api"]
+
+    async def reloaded(text, event):
+        path.write_text(text)
+        process.send_signal(signal.SIGHUP)
+        return (await logged_until(process, event))[-1]
+
+    mistake = HERE + TRUNK.format("one", 0)
+    told = await reloaded(mistake, "the configuration stays as it was")
+    assert told["reason"].startswith(f"{path}:8: trunk[0].max_calls: ")
+    third = TRUNK.format("three", 1)
+    told = await reloaded(HERE + TRUNK.format("one", 5) + third, "configuration read again")
+    assert (told["added"], told["changed"], told["removed"]) == (["three"], ["one"], ["two"])
+    for trunk, status in (("three", 201), ("two", 422)):
+        settings = {"name": "Spring", "trunks": [trunk], "caller_ids": ["+4930123456"]}
+        async with httpx.AsyncClient(base_url=api, trust_env=False) as client:
+            assert (await client.post("/v1/campaigns", json=settings)).status_code == status
+    told = await reloaded(
+        HERE + "[engine]\nbatch = 3\n" + third, "a change takes effect at the next start only"
+    )
+    assert told["setting"] == "engine"
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+    assert process.returncode == 0
+
+
+async def test_serve_logs_json_and_leaves_at_sigterm(configured, database_url):
+    process = await started("serve", "--config", configured(HERE), DATABASE_URL=database_url)
+    records = await logged_until(process, "dialer is up")
     assert records[-1]["api"].startswith("http://127.0.0.1:")
     assert records[-1]["trunks"] == ["pbx"]
     process.send_signal(signal.SIGTERM)

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -31,9 +31,9 @@ class ApiSettings:
 
     `token`: the bearer token, required on any address but loopback. `allowed_hosts`: names under
     which clients reach us besides loopback and the bound address. `internal_numbers`: what an
-    extension of the PBX looks like. `known_trunks`: what campaigns may name. `prompts`: the
-    folders of the prompts that they may name; without any, every name is taken. `max_body_bytes`:
-    of a JSON body; `max_upload_bytes`: of a list. `read_timeout`: seconds a client may keep us
+    extension of the PBX looks like. `known_trunks`: what campaigns may name, as it stands at any
+    time. `prompts`: the folders of the prompts that they may name; without any, every name is
+    taken. `max_body_bytes`: of a JSON body; `max_upload_bytes`: of a list. `read_timeout`: seconds a client may keep us
     waiting for the head of a request, a JSON body, or the next piece of a list. `engine_ready`:
     None, or why this node cannot place calls now.
     """
@@ -43,7 +43,7 @@ class ApiSettings:
     token: str | None = dataclasses.field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = ()
     internal_numbers: re.Pattern[str] | None = None
-    known_trunks: frozenset[str] = frozenset()
+    known_trunks: Collection[str] = frozenset()
     prompts: tuple[Path, ...] = ()
     max_body_bytes: int = 4 * 1024 * 1024
     max_upload_bytes: int = 512 * 1024 * 1024

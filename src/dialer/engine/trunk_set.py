@@ -102,6 +102,15 @@ def log_status(name: str, before: TrunkStatus, after: TrunkStatus) -> None:
             log.warning("trunk down", trunk=name, reason=after.reason)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrunkChanges:
+    """The names of the trunks that a new configuration adds, changes and leaves out."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
 class TrunkSet(dict[str, TrunkState]):
     """The configured trunks by name."""
 
@@ -111,3 +120,26 @@ class TrunkSet(dict[str, TrunkState]):
         return cls(
             (one.name, TrunkState.of(definition_of(settings, one), now)) for one in settings.trunk
         )
+
+    def take(self, new: TrunkSet) -> TrunkChanges:
+        """Become the new set; a trunk that stays keeps its pace and its health.
+
+        Calls that are up keep what they were placed with, also over a trunk that is gone.
+        """
+        common = self.keys() & new.keys()
+        changed = [
+            name
+            for name in common
+            if self[name].definition.fingerprint != new[name].definition.fingerprint
+        ]
+        changes = TrunkChanges(
+            added=tuple(sorted(new.keys() - common)),
+            changed=tuple(sorted(changed)),
+            removed=tuple(sorted(self.keys() - common)),
+        )
+        for name in common:
+            self[name].definition = new[name].definition
+        kept = {name: self.get(name, state) for name, state in new.items()}
+        self.clear()
+        self.update(kept)
+        return changes
