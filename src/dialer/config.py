@@ -56,6 +56,19 @@ class Sip(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     external_address: str | None = None
     rtp_ports: tuple[int, int] = (20000, 29999)
+    nameservers: tuple[str, ...] = ()
+    dns_seconds: Annotated[float, Field(gt=0, le=30)] = 3.0
+
+    @pydantic.field_validator("nameservers")
+    @classmethod
+    def _nameservers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            host, _ = split_address(one, 53)
+            try:
+                ipaddress.ip_address(host)
+            except ValueError:
+                raise ValueError(f"{host!r} is not an IP address") from None
+        return value
 
     @pydantic.field_validator("rtp_ports")
     @classmethod

@@ -6,9 +6,10 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any
 
-from dialer.config import ConfigError
+from dialer.config import ConfigError, split_address
 from dialer.ua import transport
 from dialer.ua.agent import UserAgent, UserAgentSettings
+from dialer.ua.resolver import Resolver
 
 if TYPE_CHECKING:
     from dialer.clock import Clock
@@ -30,6 +31,9 @@ async def start_user_agent(settings: Config, clock: Clock, **more: Any) -> UserA
             **more,
         ),
         clock,
+        resolver=Resolver(
+            clock, [split_address(one, 53) for one in sip.nameservers], sip.dns_seconds
+        ),
     )
     try:
         # An agent on all addresses opens its socket with the first call: too late to be told.

@@ -33,9 +33,9 @@ class ApiSettings:
     which clients reach us besides loopback and the bound address. `internal_numbers`: what an
     extension of the PBX looks like. `known_trunks`: what campaigns may name, as it stands at any
     time. `prompts`: the folders of the prompts that they may name; without any, every name is
-    taken. `max_body_bytes`: of a JSON body; `max_upload_bytes`: of a list. `read_timeout`: seconds a client may keep us
-    waiting for the head of a request, a JSON body, or the next piece of a list. `engine_ready`:
-    None, or why this node cannot place calls now.
+    taken. `max_body_bytes`: of a JSON body; `max_upload_bytes`: of a list. `read_timeout`: seconds
+    a client may keep us waiting for the head of a request, a JSON body, or the next piece of a
+    list. `engine_ready`: None, or why this node cannot place calls now.
     """
 
     bind_host: str = "127.0.0.1"

@@ -99,6 +99,7 @@ class UserAgent:
         around = Surroundings(clock, self._find, self._driver_towards, token, fraction, settings.t1)
         self._watches = TrunkWatches(around, settings.on_status or (lambda *_: None))
         self._invites_allowed: Callable[[], bool] = lambda: True
+        self._looking_ahead: set[asyncio.Task[None]] = set()
 
     @property
     def local_address(self) -> HostPort | None:
@@ -157,7 +158,14 @@ class UserAgent:
 
         One that is watched already goes on undisturbed unless its definition has changed.
         """
+        trunks = tuple(trunks)
         self._watches.watch(trunks)
+        for trunk in trunks:
+            # The first look-up of a name is the only one that a call may have to wait for.
+            hop = next_hop(trunk, preloaded_route(trunk, self.status(trunk.name)))
+            task = asyncio.create_task(self._look_ahead(trunk, hop), name=f"look up {trunk.name}")
+            self._looking_ahead.add(task)
+            task.add_done_callback(self._looking_ahead.discard)
 
     def unwatch(self, names: Iterable[str]) -> None:
         """Leave trunks alone, and their registrars."""
@@ -323,6 +331,9 @@ class UserAgent:
 
     async def _find(self, trunk: Trunk, hop: NextHop) -> Found:
         return await self._resolver.find(hop.host, hop.port, hop.transport, trunk.family)
+
+    async def _look_ahead(self, trunk: Trunk, hop: NextHop) -> None:
+        await self._find(trunk, hop)
 
     async def _driver_towards(self, target: HostPort) -> SipDriver:
         return (await self._line_towards(target)).driver
