@@ -10,6 +10,7 @@ import pytest
 from dialer import config
 from dialer.campaign.number_list import NewNumber, NumberList
 from dialer.campaign.settings import CampaignSettings
+from dialer.engine.trunk_definition import definition_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,3 +34,16 @@ def test_list(name, extensions):
 def test_lab():
     settings = config.load(ROOT / "sip" / "asterisk" / "dialer.toml")
     assert settings.numbers.internal == "[0-9]{4}"
+
+
+PAIRS = sorted((ROOT / "sip" / "trunks").glob("*/dialer.toml"))
+
+
+@pytest.mark.parametrize("path", PAIRS, ids=lambda path: path.parent.name)
+def test_a_ready_pair(path, monkeypatch):
+    for name in ("DIALER_PBX_PASSWORD", "DIALER_CARRIER_PASSWORD"):
+        monkeypatch.setenv(name, "a-long-random-secret")
+    settings = config.load(path)
+    definitions = [definition_of(settings, one) for one in settings.trunk]
+    assert definitions
+    assert f"| `{path.parent.name}` |" in (path.parents[1] / "README.md").read_text()
