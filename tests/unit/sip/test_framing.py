@@ -106,7 +106,7 @@ def test_a_byte_costs_the_same_wherever_in_a_message_it_comes():
         ("", "Content-Length is not one number", 400),
         ("9" * 30, "Content-Length is not one number", 400),
         (["3", "4"], "Content-Length is not one number", 400),
-        ("65000", f"Content-Length would make it longer than {MAX_MESSAGE} bytes", 413),
+        ("65500", f"Content-Length would make it longer than {MAX_MESSAGE} bytes", 413),
         ("4294967296", f"Content-Length would make it longer than {MAX_MESSAGE} bytes", 413),
     ],
 )
