@@ -1,4 +1,4 @@
-"""The SIP user agent: places calls over UDP and ends them, one result for each."""
+"""The SIP user agent: places calls and ends them, one result for each."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 from dialer.sip import effects
 from dialer.sip.endpoint import EndpointSettings, InviteDraft
 from dialer.sip.identity import Credentials, DialogState, HostPort, LegState
-from dialer.sip.message import name_addr, sip_uri
-from dialer.ua.call import LegIdentity, LocalCause
+from dialer.sip.message import name_addr, parse_uri, sip_uri
+from dialer.ua.call import LegIdentity, LocalCause, TlsSettings
 from dialer.ua.driver import SipDriver
 from dialer.ua.media import MediaPlane
 from dialer.ua.outbound import OutboundCall, PreparedCall, Route, leg_identity
 from dialer.ua.remnant import Remnant
 from dialer.ua.resolver import Resolver
 from dialer.ua.session import MediaSession
+from dialer.ua.sockets import SIP_DSCP
+from dialer.ua.tls import self_signed_context, server_context
 from dialer.ua.transport import local_address_towards
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from dialer.clock import Clock
@@ -39,13 +42,20 @@ class UserAgentSettings:
     """Where the user agent listens and how it shows itself.
 
     `bind_host` is an address literal; with 0.0.0.0 or :: each trunk is called from the address
-    that the machine's routes choose. `bind_port` 0 takes any free port. `external_address` stands
-    in Via, Contact and SDP where a NAT maps us one to one. `rtp_ports` are first and last port.
-    `t1`, `t2`, `t4` in seconds (RFC 3261 §17.1.1.1). `on_message` sees every message that passes.
+    that the machine's routes choose. `bind_port` is for UDP and TCP, 0 takes any free port;
+    without a `tls_port` TLS has the next, or any. `tls_certificate` and `tls_key` are PEM files
+    for peers that connect to us, without them a certificate is made. `dscp` marks SIP packets.
+    `external_address` stands in Via, Contact and SDP where a NAT maps us one to one. `rtp_ports`
+    are first and last port. `t1`, `t2`, `t4` in seconds (RFC 3261 §17.1.1.1). `on_message` sees
+    every message that passes.
     """
 
     bind_host: str = "0.0.0.0"  # noqa: S104 - a dialer is meant to be reached by its trunk
     bind_port: int = 0
+    tls_port: int | None = None
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    dscp: int = SIP_DSCP
     external_address: str | None = None
     user_agent: str = "dialer"
     rtp_ports: tuple[int, int] = (16384, 32767)
@@ -79,6 +89,7 @@ class UserAgent:
         self._remnants: dict[str, Remnant] = {}
         self._closed = False
         self._invites_allowed: Callable[[], bool] = lambda: True
+        self._own_tls: ssl.SSLContext | None = None
 
     @property
     def local_address(self) -> HostPort | None:
@@ -91,10 +102,14 @@ class UserAgent:
         return tuple(self._calls.values())
 
     async def start(self) -> None:
-        """Listen where the settings name an address; raises OSError that says where and why.
+        """Listen where the settings name an address.
 
-        Without one, the socket is opened with the first call.
+        Without one, the sockets are opened with the first call. Raises ListenError, and TlsError
+        for a certificate of ours that cannot be used.
         """
+        settings = self._settings
+        if settings.tls_certificate is not None:
+            self._own_tls = server_context(settings.tls_certificate, settings.tls_key)
         if not ipaddress.ip_address(self._settings.bind_host).is_unspecified:
             await self._line(self._settings.bind_host)
 
@@ -144,6 +159,7 @@ class UserAgent:
             line = await self._line_towards(target)
         except OSError:
             return self._unreachable(request, uri, LocalCause.TRANSPORT)
+        self._trust(line, found.targets, trunk)
         caller = _uri(request.caller_id, trunk.from_domain or trunk.host)
         from_ = name_addr(caller, request.display_name)
         stream = line.media.open()
@@ -226,6 +242,7 @@ class UserAgent:
         await self._end_remnant(
             leg.call_id,
             target,
+            trunk,
             lambda driver, now: driver.endpoint.cancel_leg(leg, now, _credentials(trunk)),
         )
 
@@ -236,6 +253,7 @@ class UserAgent:
         await self._end_remnant(
             dialog.call_id,
             target,
+            trunk,
             lambda driver, now: driver.endpoint.bye_dialog(dialog, now, _credentials(trunk)),
         )
 
@@ -243,12 +261,15 @@ class UserAgent:
         self,
         call_id: str,
         target: HostPort,
+        trunk: Trunk | None,
         end: Callable[[SipDriver, float], list[effects.Effect]],
     ) -> None:
         try:
             line = await self._line_towards(target)
         except (OSError, ValueError):  # ValueError: the leg never had an address
             return
+        if trunk is not None:
+            self._trust(line, (target,), trunk)
         remnant = self._remnants.setdefault(call_id, Remnant())
         line.driver.perform(end(line.driver, self._clock.monotonic()))
         try:
@@ -270,6 +291,19 @@ class UserAgent:
 
     def _over(self, call: OutboundCall) -> None:
         self._calls.pop(call.call_id, None)
+
+    def _trust(self, line: _Line, targets: tuple[HostPort, ...], trunk: Trunk) -> None:
+        """Say who the TLS targets of a trunk have to be, and be there for their connections."""
+        targets = tuple(target for target in targets if target.transport == "tls")
+        transport = line.driver.transport
+        # RFC 5922 §4: the name that is configured, whatever DNS makes of it
+        proxy = parse_uri(trunk.proxy) if trunk.proxy is not None else None
+        domain = proxy.host.strip("[]") if proxy is not None else trunk.host
+        for target in targets:
+            transport.trust(target, trunk.tls or TlsSettings(), domain)
+        if targets and not transport.serves_tls:
+            own = self._own_tls
+            transport.serve_tls(own or self_signed_context(transport.local.host, self._clock.now()))
 
     async def _line_towards(self, target: HostPort) -> _Line:
         """Return the line whose address suits a target; raises OSError where there is none."""
@@ -301,7 +335,14 @@ class UserAgent:
             t2=settings.t2,
             t4=settings.t4,
         )
-        await driver.start(host, settings.bind_port, endpoint, self._token)
+        await driver.start(
+            host,
+            settings.bind_port,
+            endpoint,
+            self._token,
+            tls_port=settings.tls_port,
+            dscp=settings.dscp,
+        )
         media = MediaPlane(self._clock, host, settings.rtp_ports, external_address=address)
         return _Line(driver, media)
 

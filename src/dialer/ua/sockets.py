@@ -7,7 +7,7 @@ import dataclasses
 import socket
 from typing import TYPE_CHECKING
 
-from dialer.ua.transport import bind
+from dialer.ua.transport import ListenError, bind
 
 if TYPE_CHECKING:
     from dialer.sip.identity import HostPort, Transport
@@ -28,12 +28,17 @@ class Bound:
     tcp: socket.socket
     tls: socket.socket
 
+    def close(self) -> None:
+        """Give the ports back."""
+        for bound in (self.udp, self.tcp, self.tls):
+            bound.close()
+
 
 def bind_all(host: str, port: int, tls_port: int | None = None, dscp: int = SIP_DSCP) -> Bound:
     """Bind UDP and TCP at `port` and TLS at `tls_port`, on a literal address.
 
     With port 0 any will do that is free for both. Without a `tls_port` it is the next after
-    `port`, or any free one. Raises OSError that says where and why.
+    `port`, or any free one. Raises ListenError.
     """
     for left in reversed(range(_TRIES)):
         udp = bind(host, port)
@@ -64,7 +69,7 @@ def _listen_for_tls(host: str, tcp_port: int, tls_port: int | None, dscp: int) -
 
 
 def listen(host: str, port: int, transport: Transport, dscp: int) -> socket.socket:
-    """Open a listening socket on a literal address; raises OSError that says where and why."""
+    """Open a listening socket on a literal address; raises ListenError."""
     opened = _stream(host)
     try:
         # a restart need not wait for the connections of the process before
@@ -74,9 +79,7 @@ def listen(host: str, port: int, transport: Transport, dscp: int) -> socket.sock
         opened.listen(_BACKLOG)
     except OSError as error:
         opened.close()
-        raise OSError(f"cannot listen on {transport} {host} port {port}: {error.strerror}") from (
-            error
-        )
+        raise ListenError(transport, host, port, error.strerror) from error
     return opened
 
 
