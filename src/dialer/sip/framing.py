@@ -91,10 +91,13 @@ class StreamFraming:
         del self._buffer[: 2 * count]
         count += self._half_ping
         found = [KeepAlive.PING] * (count // 2)
-        self._half_ping = count % 2 == 1 and (not self._buffer or self._buffer == b"\r")
-        if self._half_ping and self._pong_expected:
-            self._half_ping = self._pong_expected = False
+        self._half_ping = False
+        if count % 2 and self._pong_expected:
+            self._pong_expected = False
             found.append(KeepAlive.PONG)
+        elif count % 2:
+            # what a message follows was its end, badly counted, or nothing
+            self._half_ping = not self._buffer or self._buffer == b"\r"
         return found
 
     def _message(self) -> bytes | Broken | None:

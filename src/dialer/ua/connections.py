@@ -151,20 +151,19 @@ class Connections:
     async def close(self) -> None:
         """Close all connections, and wait until they are."""
         self._closed = True
+        for connection in self._all:
+            # whoever has not read what we wrote until now would only be waited for
+            if connection.waiting:
+                connection.abort()
+            else:
+                connection.close()
         tasks = [*self._tasks, *self._entering]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for accepted in self._unclaimed:
             accepted.close()
-        connections = list(self._all)
-        for connection in connections:
-            # whoever has not read what we wrote until now would only be waited for
-            if connection.waiting:
-                connection.abort()
-            else:
-                connection.close()
-        await asyncio.gather(*(connection.closed for connection in connections))
+        await asyncio.gather(*(connection.closed for connection in self._all))
 
     # connections that we open
 

@@ -169,6 +169,8 @@ def test_a_pong_is_told_to_the_one_who_waits_for_it():
     assert framed([b"\r", b"\n"], framing) == [PONG]
     assert framed([b"\r\n", b"\r\n"], framing) == [PING]
     framing.expect_pong()
+    assert framed([b"\r\n" + SAMPLES[0]], framing) == [PONG, SAMPLES[0]]
+    framing.expect_pong()
     assert framed([b"\r\n" * 3], framing) == [PING, PONG]
     framing.expect_pong()
     assert framed([b"\r\n" * 4], framing) == [PING, PING]
