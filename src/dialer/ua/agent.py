@@ -101,6 +101,11 @@ class UserAgent:
         """The calls that are not over."""
         return tuple(self._calls.values())
 
+    def why_not(self, target: HostPort) -> str:
+        """Return why the last connection to a TCP or TLS target failed, "" where it did not."""
+        reasons = (line.driver.transport.why_not(target) for line in self._lines.values())
+        return next(filter(None, reasons), "")
+
     async def start(self) -> None:
         """Listen where the settings name an address.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dialer.sip.framing import Broken, KeepAlive, StreamFraming
 from dialer.sip.identity import HostPort
+from dialer.ua.unanswered import Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ class Owner(Protocol):
         """Take in that the stream cannot be read on; what is sent now still leaves."""
 
     def lost(self, connection: Connection, error: Exception | str | None) -> None:
-        """Take in that it is over: why, or None where we closed it for want of use."""
+        """Take in that it is over, and what the peer did; None: we closed it for want of use."""
 
 
 class Connection(asyncio.Protocol):
@@ -62,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._clock = clock
         self._chance = chance
+        self.unanswered = Unanswered()
         self._framing = StreamFraming()
         self._transport: Any = None
         self._over = False
@@ -92,12 +94,13 @@ class Connection(asyncio.Protocol):
         if self._over:
             return
         self.active_at = self._clock.monotonic()
+        self.unanswered.sent(data, self.active_at)
         self._write(data)
 
     def _write(self, data: bytes) -> None:
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > MAX_PENDING:
-            self.fail("it reads too slowly: over 1 MiB waits for it")
+            self.fail("reads too slowly: over 1 MiB waits for it")
 
     def keep_alive(self, seconds: float) -> None:
         """Send a ping about every so many seconds, none with 0 (RFC 5626 §4.4.1)."""
@@ -130,6 +133,7 @@ class Connection(asyncio.Protocol):
         if isinstance(item, bytes):
             self.active_at = self._clock.monotonic()
             self._partial_since = None
+            self.unanswered.received(item)
             self._owner.received(self, item)
         elif item is KeepAlive.PING:
             self.active_at = self._clock.monotonic()
@@ -139,15 +143,15 @@ class Connection(asyncio.Protocol):
             self._pong_due = None
         elif isinstance(item, Broken):
             self._owner.broken(self, item)
-            self._end(f"it sent what cannot be read: {item.reason}")
+            self._end(f"sent what cannot be read: {item.reason}")
 
     def eof_received(self) -> None:
         """Close as well: a peer that sends nothing more answers nothing more."""
-        self._end("it closed the connection")
+        self._end("closed the connection")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell why, unless it was us."""
-        self._tell_end(exc or "it closed the connection")
+        self._tell_end(exc or "closed the connection")
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -228,9 +232,9 @@ class Connection(asyncio.Protocol):
         self._timer = None
         now = self._clock.monotonic()
         if self._partial_since is not None and now >= self._partial_since + PARTIAL:
-            self.fail(f"the rest of a message did not come within {PARTIAL:.0f} s")
+            self.fail(f"did not send the rest of a message within {PARTIAL:.0f} s")
         elif self._pong_due is not None and now >= self._pong_due and self._answers_pings:
-            self.fail(f"it did not answer a keep-alive within {PONG:.0f} s")
+            self.fail(f"did not answer a keep-alive within {PONG:.0f} s")
         elif not self._keep_alive and now >= self.active_at + IDLE:
             self._close_transport()
             self._tell_end(None)

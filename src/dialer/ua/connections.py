@@ -42,6 +42,9 @@ V = TypeVar("V")
 class Hooks(Protocol):
     """Who uses the connections; none of these may raise."""
 
+    def may_leave(self, data: bytes) -> bool:
+        """Say whether a message that waited for its connection may still be sent."""
+
     def on_message(self, data: bytes, source: HostPort) -> None:
         """Take in a message."""
 
@@ -61,6 +64,7 @@ class _Opening:
     trust: Trust
     limit: Timer | None = None
     too_late: bool = False
+    reason: str = ""  # why it fails, while more is asked about that
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -192,18 +196,20 @@ class Connections:
 
     async def _connect(self, destination: HostPort, opening: _Opening) -> None:
         try:
-            reason = await self._attempt(destination, opening.trust)
+            reason = await self._attempt(destination, opening)
         except asyncio.CancelledError:
             if not opening.too_late:
                 raise
-            reason = f"{where(destination)} did not answer within {CONNECT:.0f} s"
+            silence = f"{where(destination)} did not answer within {CONNECT:.0f} s"
+            reason = opening.reason or silence
         if reason and self._opening.get(destination) is opening:
             self._take_opening(destination)
             self._not_opened(destination, reason)
 
-    async def _attempt(self, destination: HostPort, trust: Trust) -> str:
+    async def _attempt(self, destination: HostPort, opening: _Opening) -> str:
         """Open a connection; return why it failed, "" where it did not."""
         host, dscp, context, name = self._host, self._dscp, None, None
+        trust = opening.trust
         try:
             if destination.transport == "tls":
                 context, name = self._trusts.context(trust.settings), trust.indicated
@@ -212,6 +218,7 @@ class Connections:
         except TlsError as error:
             return str(error)
         except ssl.SSLError as error:
+            opening.reason = failure(destination, error, self._clock.now())
             shown = await refused_certificate(host, dscp, destination, name, error)
             return failure(destination, error, self._clock.now(), shown)
         except (OSError, ValueError) as error:
@@ -310,7 +317,8 @@ class Connections:
         if peer in self._keep_alive:
             connection.keep_alive(self._keep_alive[peer])
         for data in opening.queue if opening is not None else ():
-            connection.send(data)
+            if self._hooks.may_leave(data):
+                connection.send(data)
 
     def received(self, connection: Connection, data: bytes) -> None:
         """Hand a message on; a peer that says something is worth another connection at once."""
@@ -327,9 +335,13 @@ class Connections:
             return
         peer = connection.peer
         if isinstance(error, str):
-            reason = f"{where(peer)} was dropped: {error}"
+            reason = f"{where(peer)} {error}"
         else:
             reason = failure(peer, error, self._clock.now())
+        fresh = not connection.heard and not connection.inbound
+        if fresh and peer.transport == "tls" and not isinstance(error, ssl.SSLError):
+            # TLS 1.3: a client that lacks a certificate learns of it after the handshake
+            reason += " after the TLS handshake; it may want a certificate of ours"
         if connection.inbound:
             _log.debug("connection lost", peer=where(peer), reason=reason)
             self._hooks.on_failure(peer)
@@ -337,6 +349,9 @@ class Connections:
             _log.info("connection lost", to=where(peer), reason=reason)
             _remember(self._reasons, peer, reason)
             self._hooks.on_failure(peer)
+            # a dialog outlives its connection: what ends one goes over the next
+            for data in connection.unanswered.take(self._clock.monotonic()):
+                self.send(data, peer)
         else:
             self._not_opened(peer, reason)
 

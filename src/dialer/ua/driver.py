@@ -114,10 +114,14 @@ class SipDriver:
 
     def send(self, data: bytes, destination: HostPort) -> None:
         """Put a message on the wire; an INVITE that may not leave is as good as lost there."""
-        if data.startswith(b"INVITE ") and not self._may_invite():
+        if not self.may_leave(data):
             return
         self._tell("sent", destination, data)
         self.transport.send(data, destination)
+
+    def may_leave(self, data: bytes) -> bool:
+        """Say whether a message may be sent now, which only an INVITE may not."""
+        return not data.startswith(b"INVITE ") or self._may_invite()
 
     def _tell(self, direction: Direction, peer: HostPort, data: bytes) -> None:
         if self._on_message is not None and data:

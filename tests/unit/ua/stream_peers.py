@@ -19,9 +19,13 @@ class Uses:
         self.broken = asyncio.Queue()
         self.answer_to_broken = None
         self.transports = None
+        self.held_back = []
 
     def on_message(self, data, source):
         self.messages.put_nowait((data, source))
+
+    def may_leave(self, data):
+        return data not in self.held_back
 
     def on_broken(self, broken, source):
         self.broken.put_nowait(broken)
