@@ -45,7 +45,7 @@ async def start_user_agent(settings: Config, clock: Clock, **more: Any) -> UserA
     except ListenError as error:
         raise ConfigError(_cannot_listen(sip.host, error)) from None
     except TlsError as error:
-        raise ConfigError(f"sip: {error}") from None
+        raise ConfigError(str(error)) from None
     return agent
 
 

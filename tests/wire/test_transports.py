@@ -16,7 +16,7 @@ from dialer.clock import SystemClock
 from dialer.sip.identity import HostPort
 from dialer.ua.agent import UserAgent, UserAgentSettings
 from dialer.ua.call import Answered, HungUpBy, InviteSent, LocalCause, Progress, TlsSettings
-from dialer.ua.tls import server_context
+from dialer.ua.tls import TlsError, server_context
 
 STREAMS = pytest.mark.parametrize("transport", ["tcp", "tls"])
 TALKS, RINGS = "+15552000000", "+15551800000"
@@ -129,6 +129,22 @@ async def test_what_another_process_left_is_hung_up(transport, authority):
         for call in (talking, ringing):
             call.abandon()
         await other.close()
+
+
+async def test_a_trunk_that_verifies_us_sees_the_configured_certificate(authority):
+    own = {"tls_certificate": authority.issue("dialer.pem", dns("dialer.example.org"))}
+    async with calling("tls", authority, agent=own) as s:
+        contact = s.agent._lines["127.0.0.1"].driver.transport.listens("tls")
+        settings = TlsSettings(ca_file=authority.file)
+        s.carrier.driver.transport.trust(contact, settings, "dialer.example.org")
+        result, _ = await s.call(HANGS_UP)
+    assert (result.answered, result.hung_up_by) == (True, HungUpBy.THEM)
+
+
+async def test_a_certificate_of_ours_that_cannot_be_used_is_told_at_start(tmp_path):
+    settings = UserAgentSettings("127.0.0.1", tls_certificate=str(tmp_path / "none.pem"))
+    with pytest.raises(TlsError, match=r"^sip.tls_certificate .*none.pem cannot be read"):
+        await UserAgent(settings, SystemClock()).start()
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])

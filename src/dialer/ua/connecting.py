@@ -43,8 +43,8 @@ async def connect(
 
 def tls_options(context: ssl.SSLContext | None) -> dict[str, Any]:
     """Return the arguments that make a connection one of TLS, none without a context."""
-    # a second is enough for a peer to take leave (RFC 8446 §6.1); it need not
-    return {} if context is None else {"ssl": context, "ssl_shutdown_timeout": 1.0}
+    # so long a peer has to take leave (RFC 8446 §6.1), which many never do
+    return {} if context is None else {"ssl": context, "ssl_shutdown_timeout": 0.3}
 
 
 async def refused_certificate(
