@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import time
 
 import pytest
 from tests.authority import Authority, address, dns
@@ -121,13 +122,22 @@ async def test_what_another_process_left_is_hung_up(transport, authority):
         ringing, watch = await placed(s, RINGS, ring_timeout=60)
         await watch.until(Progress, lambda event: event.rings)
         leg = (await watch.until(InviteSent)).identity
-        other = UserAgent(UserAgentSettings("127.0.0.1", **TIMERS), SystemClock())
-        await other.start()
-        await other.hang_up_dialog(dialog, s.trunk)
-        await other.hang_up_leg(leg, s.trunk)
-        assert not s.ledger.live_dialogs()
+        # its sockets are gone, and the next process has the same ports
+        listens = s.agent._lines["127.0.0.1"].driver.transport.listens
+        settings = UserAgentSettings(
+            "127.0.0.1", listens("tcp").port, tls_port=listens("tls").port, **TIMERS
+        )
         for call in (talking, ringing):
             call.abandon()
+        await s.agent.close()
+        other = UserAgent(settings, SystemClock())
+        await other.start()
+        await other.hang_up_dialog(dialog, s.trunk)
+        began = time.monotonic()
+        await other.hang_up_leg(leg, s.trunk)
+        # the 487 found us, though its own connection is gone
+        assert time.monotonic() - began < 64 * TIMERS["t1"]
+        assert not s.ledger.live_dialogs()
         await other.close()
 
 
