@@ -164,6 +164,18 @@ async def test_a_request_of_more_than_1300_bytes(transport, authority):
     assert result.code == 486
 
 
+async def test_a_connection_is_kept_alive_as_the_trunk_says():
+    async with simulation(timers={}) as s, listening() as (peer, streams):
+        trunk = dataclasses.replace(
+            TRUNK, host=peer.host, port=peer.port, transport="tcp", keep_alive=0.05
+        )
+        call, _ = await placed(s, "100", trunk=trunk, ring_timeout=60)
+        stream = await streams.get()
+        for _ in range(3):  # the body ends with a line end, a ping is two
+            await stream.reader.readuntil(b"\r\n\r\n")
+        call.abandon()
+
+
 # bad peers
 
 

@@ -164,7 +164,7 @@ class UserAgent:
             line = await self._line_towards(target)
         except OSError:
             return self._unreachable(request, uri, LocalCause.TRANSPORT)
-        self._trust(line, found.targets, trunk)
+        self._tell_connections(line, found.targets, trunk)
         caller = _uri(request.caller_id, trunk.from_domain or trunk.host)
         from_ = name_addr(caller, request.display_name)
         stream = line.media.open()
@@ -274,7 +274,7 @@ class UserAgent:
         except (OSError, ValueError):  # ValueError: the leg never had an address
             return
         if trunk is not None:
-            self._trust(line, (target,), trunk)
+            self._tell_connections(line, (target,), trunk)
         remnant = self._remnants.setdefault(call_id, Remnant())
         line.driver.perform(end(line.driver, self._clock.monotonic()))
         try:
@@ -297,18 +297,22 @@ class UserAgent:
     def _over(self, call: OutboundCall) -> None:
         self._calls.pop(call.call_id, None)
 
-    def _trust(self, line: _Line, targets: tuple[HostPort, ...], trunk: Trunk) -> None:
-        """Say who the TLS targets of a trunk have to be, and be there for their connections."""
-        targets = tuple(target for target in targets if target.transport == "tls")
+    def _tell_connections(self, line: _Line, targets: tuple[HostPort, ...], trunk: Trunk) -> None:
+        """Say how the connections to a trunk are kept and verified, and be there for its own."""
         transport = line.driver.transport
         # RFC 5922 §4: the name that is configured, whatever DNS makes of it
         proxy = parse_uri(trunk.proxy) if trunk.proxy is not None else None
         domain = proxy.host.strip("[]") if proxy is not None else trunk.host
         for target in targets:
-            transport.trust(target, trunk.tls or TlsSettings(), domain)
-        if targets and not transport.serves_tls:
-            own = self._own_tls
-            transport.serve_tls(own or self_signed_context(transport.local.host, self._clock.now()))
+            if target.transport != "udp":
+                transport.keep_alive(target, trunk.keep_alive)
+            if target.transport == "tls":
+                transport.trust(target, trunk.tls or TlsSettings(), domain)
+                if not transport.serves_tls:
+                    transport.serve_tls(self._own_tls or self._self_signed(transport.local.host))
+
+    def _self_signed(self, host: str) -> ssl.SSLContext:
+        return self_signed_context(host, self._clock.now())
 
     async def _line_towards(self, target: HostPort) -> _Line:
         """Return the line whose address suits a target; raises OSError where there is none."""

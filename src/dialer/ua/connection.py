@@ -207,11 +207,16 @@ class Connection(asyncio.Protocol):
 
     # time
 
+    @property
+    def _idle(self) -> float:
+        # who connects to us has something to say
+        return IDLE if self.heard or not self.inbound else PARTIAL
+
     def _set_timer(self) -> None:
         if self._over:
             return
         wanted = min(
-            self.active_at + IDLE if not self._keep_alive else float("inf"),
+            float("inf") if self._keep_alive else self.active_at + self._idle,
             float("inf") if self._partial_since is None else self._partial_since + PARTIAL,
             float("inf") if self._ping_at is None else self._ping_at,
             float("inf") if self._pong_due is None else self._pong_due,
@@ -235,7 +240,7 @@ class Connection(asyncio.Protocol):
             self.fail(f"did not send the rest of a message within {PARTIAL:.0f} s")
         elif self._pong_due is not None and now >= self._pong_due and self._answers_pings:
             self.fail(f"did not answer a keep-alive within {PONG:.0f} s")
-        elif not self._keep_alive and now >= self.active_at + IDLE:
+        elif not self._keep_alive and now >= self.active_at + self._idle:
             self._close_transport()
             self._tell_end(None)
         else:

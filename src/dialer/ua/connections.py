@@ -136,6 +136,8 @@ class Connections:
 
     def keep_alive(self, destination: HostPort, seconds: float) -> None:
         """Ping a destination every so many seconds while there is a connection; 0 ends it."""
+        if self._keep_alive.get(destination, 0.0) == seconds:
+            return
         _remember(self._keep_alive, destination, seconds)
         if not seconds:
             del self._keep_alive[destination]

@@ -45,7 +45,7 @@ class Transports:
         self._tcp = Listener(bound.tcp, "tcp", self._connections, clock)
         self._tls = Listener(bound.tls, "tls", self._connections, clock)
         self._tls.refuses = True
-        self._pings: dict[HostPort, Timer] = {}
+        self._pings: dict[HostPort, tuple[float, Timer]] = {}
 
     @property
     def local(self) -> HostPort:
@@ -106,8 +106,12 @@ class Transports:
         if destination.transport != "udp":
             self._connections.keep_alive(destination, seconds)
             return
-        if destination in self._pings:
-            self._pings.pop(destination).cancel()
+        before, timer = self._pings.get(destination, (0.0, None))
+        if before == seconds:
+            return
+        if timer is not None:
+            timer.cancel()
+            del self._pings[destination]
         if seconds:
             self._ping_later(destination, seconds)
 
@@ -116,11 +120,12 @@ class Transports:
             self._udp.send(KeepAlive.PING.value, destination)
             self._ping_later(destination, seconds)
 
-        self._pings[destination] = self._clock.call_at(self._clock.monotonic() + seconds, ping)
+        timer = self._clock.call_at(self._clock.monotonic() + seconds, ping)
+        self._pings[destination] = (seconds, timer)
 
     async def close(self) -> None:
         """Close every socket and connection, and wait until they are."""
-        for timer in self._pings.values():
+        for _, timer in self._pings.values():
             timer.cancel()
         self._pings.clear()
         self._tcp.close()

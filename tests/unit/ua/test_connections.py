@@ -8,12 +8,14 @@ import socket
 
 import pytest
 import uvloop
+from tests.authority import today
 from tests.driven_clock import DrivenClock
 from tests.unit.sip.sample_messages import request_bytes, response_bytes
-from tests.unit.ua.stream_peers import connected, listening, transports
+from tests.unit.ua.stream_peers import Stream, connected, listening, transports
 
 from dialer.sip.identity import HostPort
 from dialer.ua import connection, connections
+from dialer.ua.tls import self_signed_context
 from dialer.ua.transport import bind
 
 OPTIONS = request_bytes("OPTIONS")
@@ -364,6 +366,40 @@ async def test_the_longest_idle_of_too_many_connections_makes_room(monkeypatch):
         for peer in (peers[0], peers[2], last):
             peer.send(OPTIONS)
             assert (await uses.messages.get())[1] == HostPort(*peer.address, "tcp")
+
+
+async def test_one_who_connects_and_says_nothing_is_not_waited_for():
+    clock = DrivenClock()
+    async with transports(clock=clock) as (uses, ours), connected(ours) as silent:
+        async with connected(ours) as talking:
+            talking.send(OPTIONS)
+            await uses.messages.get()
+            await clock.elapse(connection.PARTIAL + 1)
+            assert await silent.ended() == b""
+            talking.send(OPTIONS)
+            await uses.messages.get()
+        assert await uses.failures.get() is not None
+
+
+async def test_handshakes_that_do_not_end_push_nobody_out(monkeypatch):
+    monkeypatch.setattr(connections, "_MAX_ENTERING", 2)
+    clock = DrivenClock()
+    context = self_signed_context("127.0.0.1", today())
+    async with (
+        transports(clock=clock, context=context) as (_, ours),
+        contextlib.AsyncExitStack() as s,
+    ):
+        streams = []
+        for _ in range(4):
+            reader, writer = await asyncio.open_connection(*ours.listens("tls")[:2])
+            streams.append(Stream(reader, writer))
+            s.push_async_callback(streams[-1].close)
+        assert await streams[3].ended() == b""
+        assert len(ours._connections._entering) == 2
+        await clock.elapse(connections.CONNECT + 0.1)
+        for stream in streams:
+            assert await stream.ended() == b""
+        assert not ours._connections._entering
 
 
 # sockets
