@@ -92,7 +92,7 @@ class Connections:
         self._chance = chance
         self._open: dict[HostPort, Connection] = {}
         self._opening: dict[HostPort, _Opening] = {}
-        self._entering: set[asyncio.Task[None]] = set()
+        self._entering: set[Connection] = set()  # accepted, in their TLS handshake
         self._unclaimed: set[socket.socket] = set()
         self._all: set[Connection] = set()  # those too that nothing is sent over any longer
         self._tasks: set[asyncio.Task[None]] = set()
@@ -163,7 +163,7 @@ class Connections:
                 connection.abort()
             else:
                 connection.close()
-        tasks = [*self._tasks, *self._entering]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -258,28 +258,33 @@ class Connections:
         ):
             accepted.close()
             return
+        connection = self._new(peer, inbound=True)
         name = f"accept from {where(peer)}"
-        task = asyncio.create_task(self._accept(accepted, peer, context), name=name)
-        self._entering.add(task)
+        task = asyncio.create_task(self._accept(accepted, connection, context), name=name)
+        self._tasks.add(task)
+        self._entering.add(connection)
         self._unclaimed.add(accepted)
 
         def too_late() -> None:
             task.cancel()
 
+        def done(_: object) -> None:
+            limit.cancel()
+            self._tasks.discard(task)
+            self._entering.discard(connection)
+
         limit = self._clock.call_at(self._clock.monotonic() + CONNECT, too_late)
-        task.add_done_callback(lambda _: limit.cancel())
-        task.add_done_callback(self._entering.discard)
+        task.add_done_callback(done)
 
     async def _accept(
-        self, accepted: socket.socket, peer: HostPort, context: ssl.SSLContext | None
+        self, accepted: socket.socket, connection: Connection, context: ssl.SSLContext | None
     ) -> None:
         self._unclaimed.discard(accepted)  # from here on the loop closes it
-        connection = self._new(peer, inbound=True)
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(lambda: connection, accepted, **tls_options(context))
         except OSError as error:
-            _log.debug("no connection from a peer", peer=where(peer), reason=str(error))
+            _log.debug("no connection from a peer", peer=where(connection.peer), reason=str(error))
 
     def _standing(self, *, inbound: bool) -> int:
         return sum(connection.inbound is inbound for connection in self._all)
@@ -301,6 +306,7 @@ class Connections:
 
     def opened(self, connection: Connection) -> None:
         """Let what waits for a connection leave."""
+        self._entering.discard(connection)
         self._all.add(connection)
         connection.closed.add_done_callback(lambda _: self._all.discard(connection))
         peer = connection.peer
