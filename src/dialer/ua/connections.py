@@ -34,6 +34,7 @@ _MAX_ENTERING = 200  # of them in their TLS handshake: these push nobody out
 _MAX_OUTBOUND = 1000
 _REMEMBERED = 1000  # destinations of which something is kept
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0  # seconds, doubled with each failure in between
+_WANTS_OURS = " at the TLS handshake; it may want a certificate of ours, or another one"
 _SENT_BY = re.compile(rb"\r\nVia: SIP/2\.0/[A-Z]+ ([^;\s]+)")
 
 V = TypeVar("V")
@@ -62,6 +63,7 @@ class _Opening:
     queue: list[bytes]
     size: int
     trust: Trust
+    task: asyncio.Task[None] | None = None
     limit: Timer | None = None
     too_late: bool = False
     reason: str = ""  # why it fails, while more is asked about that
@@ -92,7 +94,9 @@ class Connections:
         self._chance = chance
         self._open: dict[HostPort, Connection] = {}
         self._opening: dict[HostPort, _Opening] = {}
-        self._entering: set[asyncio.Task[None]] = set()
+        self._entering: dict[
+            Connection, asyncio.Task[None]
+        ] = {}  # accepted, in their TLS handshake
         self._unclaimed: set[socket.socket] = set()
         self._all: set[Connection] = set()  # those too that nothing is sent over any longer
         self._tasks: set[asyncio.Task[None]] = set()
@@ -163,10 +167,12 @@ class Connections:
                 connection.abort()
             else:
                 connection.close()
-        tasks = [*self._tasks, *self._entering]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # only those on their way: uvloop tells nothing of a connection whose task is cancelled
+        ways = [opening.task for opening in self._opening.values()]
+        for task in (*ways, *self._entering.values()):
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for accepted in self._unclaimed:
             accepted.close()
         await asyncio.gather(*(connection.closed for connection in self._all))
@@ -187,6 +193,7 @@ class Connections:
         self._opening[destination] = opening
         name = f"connect to {where(destination)}"
         task = asyncio.create_task(self._connect(destination, opening), name=name)
+        opening.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -224,7 +231,9 @@ class Connections:
             shown = await refused_certificate(host, dscp, destination, name, error)
             return failure(destination, error, self._clock.now(), shown)
         except (OSError, ValueError) as error:
-            return failure(destination, error, self._clock.now())
+            reason = failure(destination, error, self._clock.now())
+            broke_off = context is not None and isinstance(error, ConnectionResetError)
+            return reason + _WANTS_OURS if broke_off else reason
         return ""
 
     def _take_opening(self, destination: HostPort) -> _Opening | None:
@@ -258,28 +267,33 @@ class Connections:
         ):
             accepted.close()
             return
+        connection = self._new(peer, inbound=True)
         name = f"accept from {where(peer)}"
-        task = asyncio.create_task(self._accept(accepted, peer, context), name=name)
-        self._entering.add(task)
+        task = asyncio.create_task(self._accept(accepted, connection, context), name=name)
+        self._tasks.add(task)
+        self._entering[connection] = task
         self._unclaimed.add(accepted)
 
         def too_late() -> None:
             task.cancel()
 
+        def done(_: object) -> None:
+            limit.cancel()
+            self._tasks.discard(task)
+            self._entering.pop(connection, None)
+
         limit = self._clock.call_at(self._clock.monotonic() + CONNECT, too_late)
-        task.add_done_callback(lambda _: limit.cancel())
-        task.add_done_callback(self._entering.discard)
+        task.add_done_callback(done)
 
     async def _accept(
-        self, accepted: socket.socket, peer: HostPort, context: ssl.SSLContext | None
+        self, accepted: socket.socket, connection: Connection, context: ssl.SSLContext | None
     ) -> None:
         self._unclaimed.discard(accepted)  # from here on the loop closes it
-        connection = self._new(peer, inbound=True)
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(lambda: connection, accepted, **tls_options(context))
         except OSError as error:
-            _log.debug("no connection from a peer", peer=where(peer), reason=str(error))
+            _log.debug("no connection from a peer", peer=where(connection.peer), reason=str(error))
 
     def _standing(self, *, inbound: bool) -> int:
         return sum(connection.inbound is inbound for connection in self._all)
@@ -301,10 +315,12 @@ class Connections:
 
     def opened(self, connection: Connection) -> None:
         """Let what waits for a connection leave."""
-        self._all.add(connection)
-        connection.closed.add_done_callback(lambda _: self._all.discard(connection))
+        self._entering.pop(connection, None)
         peer = connection.peer
         opening = None if connection.inbound else self._take_opening(peer)
+        if not self._closed:
+            self._all.add(connection)
+            connection.closed.add_done_callback(lambda _: self._all.discard(connection))
         if self._closed or (opening is None and not connection.inbound):
             connection.abort()
             return
@@ -343,7 +359,7 @@ class Connections:
         fresh = not connection.heard and not connection.inbound
         if fresh and peer.transport == "tls" and not isinstance(error, ssl.SSLError):
             # TLS 1.3: a client that lacks a certificate learns of it after the handshake
-            reason += " after the TLS handshake; it may want a certificate of ours"
+            reason += _WANTS_OURS
         if connection.inbound:
             _log.debug("connection lost", peer=where(peer), reason=reason)
             self._hooks.on_failure(peer)

@@ -427,7 +427,7 @@ async def test_tls_is_refused_until_there_is_a_certificate_to_show():
 async def test_sip_is_marked_cs3(host):
     async with transports(host) as (_, ours), listening(host) as (peer, streams):
         ours.send(OPTIONS, peer)
-        await streams.get()
+        await (await streams.get()).receive(len(OPTIONS))
         [outbound] = ours._connections._open.values()
         sockets = [
             ours._udp._socket,
