@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from dialer.ua.certificate import TlsSession
 
-_SOON = 30  # days
+_SOON = 21  # days: what is renewed by itself is renewed earlier
 
 
 def certificate_lines(
