@@ -12,6 +12,7 @@ from dialer.clock import SystemClock
 from dialer.config import ConfigError
 from dialer.our_side import start_user_agent
 from dialer.trial_call import number_of, request_over, trunk_named
+from dialer.trunk_check_advice import connect_advice, register_advice
 from dialer.trunk_check_call import call_step
 from dialer.trunk_check_steps import Step, verdict
 from dialer.trunk_check_tls import certificate_lines
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from dialer.sip.identity import HostPort
     from dialer.trunk_check_steps import Status
     from dialer.ua.agent import Connected, UserAgent
-    from dialer.ua.call import CallRequest, Trunk
+    from dialer.ua.call import CallRequest
     from dialer.ua.trunk_status import TrunkStatus
 
 LONGEST = 5.0  # seconds for a look-up, and for a registration
@@ -184,7 +185,7 @@ class TrunkCheck:
     def _connected(self, target: HostPort, connected: Connected, took: float) -> Step:
         shown = _shown(target)
         if connected.failure or connected.local is None:
-            advice = _connect_advice(self._trunk, target, connected.failure)
+            advice = connect_advice(self._trunk, target, connected.failure)
             return Step("connect", "failed", connected.failure, took, shown, advice=advice)
         local = where(connected.local)
         facts = {"local": local}
@@ -213,7 +214,7 @@ class TrunkCheck:
                 status = await self._statuses.get()
         except TimeoutError:
             said = f"no answer to REGISTER from {_shown(targets[0])} within {LONGEST:.0f} s"
-            advice = "the registrar may be another one: see `address`, `proxy` and `registrar`"
+            advice = register_advice(self._settings, self._trunk, said)
             self._told(Step("register", "failed", said, self._since(start), advice=advice))
             return False
         took = self._since(start)
@@ -227,9 +228,8 @@ class TrunkCheck:
             why_not = next(filter(None, map(self._agent.why_not, targets)), "")
             if why_not and "no answer" in reason:
                 reason = f"{reason}: {why_not}"
-            return Step(
-                "register", "failed", reason, took, advice=self._register_advice(status.reason)
-            )
+            advice = register_advice(self._settings, self._trunk, reason)
+            return Step("register", "failed", reason, took, advice=advice)
         seconds = (until - self._clock.now()).total_seconds()
         said = f"registered until {until.astimezone():%H:%M:%S}, for {seconds:.0f} s"
         facts = {
@@ -241,26 +241,6 @@ class TrunkCheck:
             facts["seen_at"] = where(status.learned_address)
             details.append(f"the trunk sees us at {facts['seen_at']}")
         return Step("register", "ok", said, took, details=tuple(details), facts=facts)
-
-    def _register_advice(self, reason: str) -> str:
-        if "credentials refused" in reason:
-            if self._trunk.username is None:
-                return "it asks for an account: give it `username` and `password_env`"
-            return f"correct `username` or {self._where_the_password_is()}"
-        if "cannot register" in reason:
-            return "correct `registrar` or `registration_user`"
-        if "no answer" in reason:
-            return "the registrar may be another one: see `address`, `proxy` and `registrar`"
-        return "ask who runs the trunk what this account may do; see `registrar`"
-
-    def _where_the_password_is(self) -> str:
-        for one in self._settings.trunk:
-            if one.name == self._trunk.name:
-                if one.password_env is not None:
-                    return f"the password in {one.password_env}"
-                if one.password_file is not None:
-                    return f"the password in {one.password_file}"
-        return "give it a password with `password_env`"
 
     # options
 
@@ -295,7 +275,8 @@ class TrunkCheck:
         facts = {"code": answer.code, "phrase": answer.phrase, "software": answer.software}
         seen = answer.seen
         if seen is not None:
-            facts["seen_at"] = where(seen)
+            # over a connection, which comes from any port, only the address says something
+            facts["seen_at"] = where(seen) if target.transport == "udp" else seen.host
             details.append(f"sees us at {facts['seen_at']}")
         if answer.code in _DEAD:
             advice = "it is there and takes nothing now: ask who runs it"
@@ -323,22 +304,3 @@ class TrunkCheck:
 
 def _shown(target: HostPort) -> str:
     return f"{where(target)} {target.transport.upper()}"
-
-
-def _connect_advice(trunk: Trunk, target: HostPort, reason: str) -> str:
-    if "certificate of ours" in reason:
-        return "set `tls_certificate_file` and `tls_key_file`"
-    if "certificate of" in reason or "certificate in the chain" in reason:
-        return (
-            "whoever runs the trunk mends the certificate; see `tls_ca_file` for its authority and"
-            " `tls_server_name` for its name"
-        )
-    if "does not speak TLS" in reason:
-        return "correct `transport`, or the port in `address`: TLS is mostly at 5061"
-    if "did not answer" in reason:
-        return "correct `address`, or let a firewall pass it"
-    if target.transport == "udp":
-        return "give this machine a route there, or correct sip.host"
-    if trunk.transport is None:
-        return "correct `address`, or set `transport` to what the trunk speaks"
-    return "correct the port in `address`, or `transport`"
