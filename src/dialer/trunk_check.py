@@ -215,7 +215,10 @@ class TrunkCheck:
         except TimeoutError:
             said = f"no answer to REGISTER from {_shown(targets[0])} within {LONGEST:.0f} s"
             advice = register_advice(self._settings, self._trunk, said)
-            self._told(Step("register", "failed", said, self._since(start), advice=advice))
+            later = ("the next of its targets would be tried half a minute later",)
+            details = later if len(targets) > 1 else ()
+            took = self._since(start)
+            self._told(Step("register", "failed", said, took, details=details, advice=advice))
             return False
         took = self._since(start)
         self._told(self._registered(status, targets, took))
