@@ -51,7 +51,8 @@ class UserAgentSettings:
 
     `bind_host` is an address literal; with 0.0.0.0 or :: each trunk is called from the address
     that the machine's routes choose. `bind_port` 0 takes any free port. `external_address` stands
-    in Via, Contact and SDP where a NAT maps us one to one. `rtp_ports` are first and last port.
+    in Via, Contact and SDP where a NAT maps us one to one. `rtp_ports` are first and last port. `rtp_dscp`
+    and `sip_dscp` mark what is sent (RFC 4594), 0 leaves it alone.
     `t1`, `t2`, `t4` in seconds (RFC 3261 §17.1.1.1). `on_message` sees every message that passes,
     `on_status(name, before, after)` each change of a watched trunk.
     """
@@ -61,6 +62,8 @@ class UserAgentSettings:
     external_address: str | None = None
     user_agent: str = "dialer"
     rtp_ports: tuple[int, int] = (16384, 32767)
+    rtp_dscp: int = 0
+    sip_dscp: int = 0
     t1: float = 0.5
     t2: float = 4.0
     t4: float = 5.0
@@ -369,5 +372,11 @@ class UserAgent:
             t4=settings.t4,
         )
         await driver.start(host, settings.bind_port, endpoint, self._token)
-        media = MediaPlane(self._clock, host, settings.rtp_ports, external_address=address)
+        media = MediaPlane(
+            self._clock,
+            host,
+            settings.rtp_ports,
+            external_address=address,
+            dscp=settings.rtp_dscp,
+        )
         return _Line(driver, media)

@@ -34,8 +34,8 @@ class MediaPlane:
     """The RTP side of a user agent.
 
     `bind_host` is an address literal, `ports` the range whose even ones are used.
-    `external_address`, if any, is what the SDP gives instead of `bind_host`. `random_bits(n)`
-    supplies SSRCs and first numbers (RFC 3550 §5.1).
+    `external_address`, if any, is what the SDP gives instead of `bind_host`. `dscp` marks the
+    packets, 0 leaves them alone. `random_bits(n)` supplies SSRCs and first numbers (RFC 3550 §5.1).
     """
 
     def __init__(
@@ -45,12 +45,13 @@ class MediaPlane:
         ports: tuple[int, int],
         *,
         external_address: str | None = None,
+        dscp: int = 0,
         random_bits: Callable[[int], int] = secrets.randbits,
     ) -> None:
         self.clock = clock
         self.address = external_address or bind_host
         self.random_bits = random_bits
-        self.ports = RtpPorts(bind_host, ports, start=random_bits(15))
+        self.ports = RtpPorts(bind_host, ports, start=random_bits(15), dscp=dscp)
         self._open: set[MediaStream] = set()
         self._sending: set[MediaStream] = set()
         self._pacer: Pacer | None = None
