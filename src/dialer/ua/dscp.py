@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import socket
 
+RTP_DSCP = 46  # EF, for speech (RFC 4594 §4.1)
+SIP_DSCP = 24  # CS3, as most SIP equipment marks signalling
+
 
 def mark(sock: socket.socket, dscp: int) -> None:
     """Give what `sock` sends a code point from 0 to 63; 0 leaves the socket alone.

@@ -28,9 +28,7 @@ class RtpPorts:
     Raises ValueError for a range without an even port.
     """
 
-    def __init__(
-        self, host: str, ports: tuple[int, int], start: int = 0, *, dscp: int = 0
-    ) -> None:
+    def __init__(self, host: str, ports: tuple[int, int], start: int = 0, *, dscp: int = 0) -> None:
         low, high = ports
         if not 1 <= low <= high <= 65535 or (low == high and low % 2):
             raise ValueError(f"RTP ports {low}-{high}: no even port from 1 to 65535 in there")
