@@ -56,6 +56,22 @@ async def test_other_media_is_refused_and_the_call_goes_on(
     assert result.hung_up_by is HungUpBy.THEM
 
 
+async def test_a_peer_that_turns_to_encrypted_media_has_its_tag_and_suite_mirrored(
+    far_end, user_agent
+):
+    crypto = f"a=crypto:5 AES_CM_128_HMAC_SHA1_32 inline:{'A' * 40}"
+    far = await far_end(
+        "other-media",
+        media=f"{AUDIO.replace('AVP', 'SAVP')}\n{crypto}|2^31",
+        code="200",
+        expected="RTP/SAVP 0.*a=crypto:5 AES_CM_128_HMAC_SHA1_32 inline:",
+        ack_via=VIA,
+    )
+    result = await (await user_agent()).call(request(far, srtp="optional"))
+    await far.finished()
+    assert result.hung_up_by is HungUpBy.THEM
+
+
 @pytest.mark.parametrize("kind", ["mixed;boundary=far-end", 'related; boundary="far-end"'])
 async def test_an_answer_of_several_parts(far_end, user_agent, kind):
     far = await far_end("answer-with", content_type=f"multipart/{kind}", body=MULTIPART)

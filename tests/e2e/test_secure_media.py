@@ -66,6 +66,26 @@ async def test_what_goes_over_the_wire(asterisk, user_agent, account, srtp, secu
     assert (b"RTP/SAVP" in answer and b"a=crypto:" in answer) is secure
 
 
+async def test_encrypted_early_media_is_heard(asterisk, user_agent):
+    trunk = dataclasses.replace(asterisk.trunk("dialer-srtp"), srtp="optional")
+    call, _, up = await place(await user_agent(), CallRequest(trunk, "2002", "15550100"))
+    decoded, heard = asyncio.Event(), []
+
+    def note(payload_type, payload):
+        heard.append((payload_type, len(payload)))
+        if call.media.codec is not None and len(heard) > 20:
+            decoded.set()
+
+    call.media.on_frame = note
+    async with asyncio.timeout(10):
+        await decoded.wait()
+    call.cancel()
+    result = await call.result
+    assert not up.is_set()
+    assert (result.code, call.media.packets_dropped) == (487, 0)
+    assert set(heard[-10:]) == {(0, 160)}
+
+
 @pytest.mark.parametrize(("account", "srtp"), [("dialer-srtp", "off"), ("dialer", "required")])
 async def test_media_that_one_side_must_have_and_the_other_has_not(
     asterisk, user_agent, account, srtp

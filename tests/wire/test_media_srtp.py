@@ -217,6 +217,15 @@ async def test_a_stall_shows_in_the_timestamps_and_cuts_no_packet_in_two(pair):
 # What a capture sees.
 
 
+async def test_a_capture_that_fails_stops_nothing(pair):
+    for stream in (pair.left, pair.right):
+        stream.on_packet = lambda *_: 1 // 0
+    pair.connect()
+    pair.clock.advance(0.03)
+    await pair.arrive(heard=2)
+    assert pair.left.packets_sent == len(pair.heard) == 2
+
+
 async def test_a_capture_sees_plain_packets_of_both_directions(pair):
     pair.connect(Keys(LONG, ONE, TWO))
     pair.left.play(loud(1))

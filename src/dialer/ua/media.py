@@ -12,6 +12,7 @@ from dialer.rtp.latch import Latch
 from dialer.rtp.pacing import Due, Pacer
 from dialer.rtp.reception import Reception
 from dialer.sip.sdp import SdpError
+from dialer.ua.guard import guarded
 from dialer.ua.media_ports import MediaError, NoPortAvailable, RtpPorts
 from dialer.ua.srtp import SecureRtp, SrtpError
 
@@ -251,7 +252,7 @@ class MediaStream:
         else:
             self.packets_sent += 1
             if self.on_packet is not None:
-                self.on_packet("sent", plain, destination)
+                guarded(self.on_packet, "sent", plain, destination)
         if self._playback is not None and self._playback.taken:
             self._playback.finish(whole=True)
 
@@ -304,6 +305,6 @@ class MediaStream:
             received.sequence, received.timestamp, received.ssrc, self._plane.clock.monotonic()
         )
         if self.on_packet is not None:
-            self.on_packet("received", data, address)
+            guarded(self.on_packet, "received", data, address)
         if self.on_frame is not None:
             self.on_frame(received.payload_type, received.payload)
