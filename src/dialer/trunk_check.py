@@ -261,8 +261,10 @@ class TrunkCheck:
 
     def _unanswered(self, target: HostPort, took: float, *, unreachable: bool) -> Step:
         shown, transport = where(target), target.transport.upper()
-        if unreachable:
-            said = self._agent.why_not(target) or f"nothing takes {transport} at {shown}"
+        if unreachable and (said := self._agent.why_not(target)):
+            advice = connect_advice(self._trunk, target, said)
+        elif unreachable:
+            said = f"nothing takes {transport} at {shown}"
             advice = "correct `address` and `transport`, or start what should listen there"
         else:
             said = f"no answer to OPTIONS from {shown} over {transport} within {PATIENCE:.0f} s"

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 
 import pytest
 from tests.authority import Authority, address, dns
@@ -289,6 +290,23 @@ def test_a_certificate_that_does_not_do(command, at, secured, names, how, said, 
     assert code == 1
     [[mark, told, further]] = steps(out)["connect"]
     assert (mark, said in told, further) == ("✗", True, f"→ {advice}")
+
+
+def test_a_certificate_of_ours_that_is_missing(command, at, tmp_path):
+    authority = Authority(tmp_path)
+    context = server_context(authority.issue("carrier.pem", address("127.0.0.1")), None)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.file)
+    with in_a_thread(running_carrier) as carrier:
+        carrier.driver.transport.serve_tls(context)
+        port = carrier.driver.transport.listens("tls").port
+        code, out, _ = command(*at(f"127.0.0.1:{port}", *tls(authority.file)))
+        own = authority.issue("own.pem", dns("dialer.test"))
+        files = (f'tls_certificate_file = "{own}"', f'tls_key_file = "{own}"')
+        better, _, _ = command(*at(f"127.0.0.1:{port}", *tls(authority.file, *files)))
+    assert (code, better) == (1, 0)
+    assert "it may want a certificate of ours" in out
+    assert "→ set `tls_certificate_file` and `tls_key_file`" in out
 
 
 def test_a_port_without_tls(command, at):
