@@ -15,6 +15,7 @@ from tests.name_server import name_server
 from tests.wire.watching import far_end
 
 from dialer import trunk_check, trunk_check_call
+from dialer.ua import connections
 from dialer.ua.tls import server_context
 
 LOOPBACK = '[sip]\nhost = "127.0.0.1"\n'
@@ -193,6 +194,7 @@ def test_one_dead_target_of_three(command, at, far):
     assert "A host.trunk.test: 127.0.0.1" in looked_up
     assert any(line.startswith("SRV _sip._udp.trunk.test: 0 10 ") for line in looked_up)
     assert [mark for mark, *_ in told["options"]] == ["✗", "✓", "✓"]
+    assert told["options"][0][2].startswith("→ this server comes from DNS: ask who runs the trunk")
     assert told["verdict"] == [["✗", "works, with 1 of 3 targets dead"]]
 
 
@@ -214,6 +216,33 @@ def test_name_servers_that_say_nothing(command, at, monkeypatch):
         code, out, _ = command(*at("trunk.test", sip=sip))
     assert code == 1
     assert "✗ resolve    no answer from DNS within 1 s" in out
+
+
+def test_targets_are_told_in_their_order_whichever_connects_first(
+    command, at, secured, monkeypatch
+):
+    monkeypatch.setattr(connections, "CONNECT", 1.0)
+    with secured(dns("trunk.test")) as (port, ca), socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        dead = silent.getsockname()[1]
+        known = {
+            ("_sips._tcp.trunk.test", "SRV"): [
+                f"0 0 {dead} host.trunk.test.",
+                f"1 0 {port} host.trunk.test.",
+                f"2 0 {unused()} host.trunk.test.",
+            ],
+            ("host.trunk.test", "A"): ["127.0.0.1"],
+        }
+        with in_a_thread(lambda: name_server(known)) as server:
+            sip = f'{LOOPBACK}nameservers = ["127.0.0.1:{server.address[1]}"]\n'
+            code, out, _ = command(*at("trunk.test", *tls(ca), sip=sip))
+    assert code == 1
+    told = steps(out)
+    assert [mark for mark, *_ in told["connect"]] == ["✗", "!", "✗"]
+    assert f"127.0.0.1:{dead} did not answer within 1 s" in told["connect"][0][1]
+    assert len(told["options"]) == 1
+    assert told["verdict"] == [["✗", "works, with 2 of 3 targets dead"]]
 
 
 # TLS
