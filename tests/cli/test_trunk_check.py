@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 import socket
 import ssl
+import sys
 
 import pytest
 from tests.authority import Authority, address, dns
@@ -386,6 +388,23 @@ def test_a_registration_is_told_and_removed(command, at, far):
     assert details[1].startswith("the trunk sees us at 127.0.0.1:")
     first, *_, last = far.of("REGISTER")
     assert (first.first("expires"), last.first("expires")) == ("100", "0")
+
+
+async def test_ctrl_c_removes_the_registration(at, far):
+    far.answers["OPTIONS"] = None
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "dialer", *map(str, at(far.address, ACCOUNT)),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    seen = b""
+    while "✓ register" not in seen.decode():
+        line = await process.stdout.readline()
+        assert line, seen
+        seen += line
+    process.send_signal(signal.SIGINT)
+    _, error = await process.communicate()
+    assert (process.returncode, error) == (130, b"")
+    assert [request.first("expires") for request in far.of("REGISTER")][-1] == "0"
 
 
 def test_refused_credentials(command, at, far):
