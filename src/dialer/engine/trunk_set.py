@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from dialer.campaign.outcome import TrunkEffect
 from dialer.campaign.pacing import TokenBucket
+from dialer.campaign.routing import TrunkRule
 from dialer.campaign.trunk_health import TrunkHealth
 from dialer.ua.call import Trunk
+from dialer.ua.trunk_status import TrunkStatus
 
 if TYPE_CHECKING:
     from dialer import config
@@ -40,7 +43,11 @@ def trunk_of(settings: config.Config, one: config.Trunk) -> Trunk:
 
 @dataclasses.dataclass(slots=True)
 class TrunkState:
-    """One trunk: how to call over it, its limits, its pace and its health."""
+    """One trunk: how to call over it, its limits, its pace and its health.
+
+    `routing` says which calls it takes, by default all. `status` is what registration and probes
+    tell of it.
+    """
 
     trunk: Trunk
     caller_id: str
@@ -48,10 +55,15 @@ class TrunkState:
     calls_per_second: float
     bucket: TokenBucket
     health: TrunkHealth = dataclasses.field(default_factory=TrunkHealth)
+    status: TrunkStatus = dataclasses.field(default_factory=TrunkStatus)
+    routing: TrunkRule = dataclasses.field(default_factory=lambda: TrunkRule(""))
+
+    def __post_init__(self) -> None:
+        self.routing = dataclasses.replace(self.routing, name=self.trunk.name)
 
     def available(self, share: float, now: float) -> int:
         """Return how many calls may start now, for a node with `share` of the rate."""
-        if share <= 0 or not self.health.usable(now):
+        if share <= 0 or not self.status.usable or not self.health.usable(now):
             return 0
         rate = self.calls_per_second * share * self.health.current_rate(now)
         self.bucket.set_rate(rate, burst_of(rate), now)
@@ -78,6 +90,17 @@ class TrunkState:
 class TrunkSet(dict[str, TrunkState]):
     """The configured trunks by name."""
 
+    def ended(self, trunk: TrunkState, rule: Rule, retry_after: int | None, now: float) -> None:
+        """Take in what became of a call over `trunk`.
+
+        Retry-After is the server's, so it holds every trunk that leads to it (RFC 3261 §21.5.4).
+        """
+        trunk.ended(rule, retry_after, now)
+        if retry_after and rule.trunk is TrunkEffect.HOLD_TARGET:
+            for other in self.values():
+                if other is not trunk and _target(other) == _target(trunk):
+                    other.health.asked_to_wait(retry_after, now)
+
     @classmethod
     def from_config(cls, settings: config.Config, now: float) -> TrunkSet:
         """Build the trunks of the configuration; raises ConfigError for a missing password."""
@@ -91,3 +114,8 @@ class TrunkSet(dict[str, TrunkState]):
                 bucket=TokenBucket(one.calls_per_second, burst_of(one.calls_per_second), now),
             )
         return trunks
+
+
+def _target(state: TrunkState) -> tuple[object, ...]:
+    trunk = state.trunk
+    return (trunk.host, trunk.port, trunk.proxy)
