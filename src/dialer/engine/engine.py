@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from dialer.engine.dispatcher import Dispatcher
+from dialer.engine.failover import Failover
 from dialer.engine.lease import NodeLease
 from dialer.engine.live_calls import LiveCalls
 from dialer.engine.recorder import Recorder
 from dialer.engine.rescue import Rescue
+from dialer.engine.trunk_choice import TrunkChoice
+from dialer.engine.undialed import UndialedCalls
 from dialer.store import attempts
 from dialer.store.errors import StoreError, Unavailable
 
@@ -64,11 +67,21 @@ class Engine:
         self.lease = NodeLease(pool, clock, node, lease_seconds)
         agent.invite_only_while(self.lease.safe)
         self.recorder = Recorder(pool, clock, self.lease, self._lost)
+        choice = TrunkChoice(trunks)
         self.live = LiveCalls(
             agent=agent,
             clock=clock,
             lease=self.lease,
             recorder=self.recorder,
+            trunks=trunks,
+            failover=Failover(
+                pool=pool,
+                clock=clock,
+                lease=self.lease,
+                agent=agent,
+                choice=choice,
+                may_dial=self._may_dial,
+            ),
             table=table,
             metrics=metrics,
             converse=converse,
@@ -79,9 +92,9 @@ class Engine:
             clock=clock,
             lease=self.lease,
             agent=agent,
-            trunks=trunks,
+            choice=choice,
             live=self.live,
-            table=table,
+            undialed=UndialedCalls(pool, self.lease, table),
             batch=batch,
             may_dial=self._may_dial,
         )

@@ -39,13 +39,17 @@ def caller_id_for(claimed: records.ClaimedCall, default: str) -> str:
 
 
 def new_leg(
-    claimed: records.ClaimedCall, attempt_id: UUID, caller_id: str, identity: sip.LegIdentity
+    claimed: records.ClaimedCall,
+    trunk: str,
+    attempt_id: UUID,
+    caller_id: str,
+    identity: sip.LegIdentity,
 ) -> records.NewLeg:
     """Return the row that is committed before the INVITE leaves."""
     return records.NewLeg(
         call_id=claimed.id,
         attempt_id=attempt_id,
-        trunk=claimed.trunk,
+        trunk=trunk,
         number=claimed.number,
         caller_id=caller_id,
         identity=leg_identity(identity),
@@ -67,9 +71,11 @@ def stored_dialog(dialog: records.DialogIdentity) -> sip.DialogIdentity:
     return sip.DialogIdentity(**_fields(dialog))
 
 
-def progress(call_id: int, attempt_id: UUID, event: sip.CallEvent) -> records.LegProgress:
-    """Return what an event of a call under way changes in its record."""
-    row = records.LegProgress(call_id=call_id, attempt_id=attempt_id)
+def progress(
+    call_id: int, attempt_id: UUID, ordinal: int, event: sip.CallEvent
+) -> records.LegProgress:
+    """Return what an event of a leg under way changes in its record."""
+    row = records.LegProgress(call_id=call_id, attempt_id=attempt_id, leg_ordinal=ordinal)
     match event:
         case sip.InviteSent(identity, at):
             return dataclasses.replace(row, identity=leg_identity(identity), sent_at=at)
