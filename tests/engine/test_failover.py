@@ -6,7 +6,7 @@ import asyncio
 import signal
 
 import pytest
-from tests.engine.scene import TRUNK, eventually, free_even_port, numbers_of
+from tests.engine.scene import TRUNK, eventually, numbers_of
 
 from dialer.campaign.moves import CampaignAction
 from dialer.store import failover, trunks
@@ -106,18 +106,6 @@ async def test_what_every_trunk_forbids_is_tried_twice_and_no_more(scene):
         [("first", 403, "forbidden"), ("second", 403, "forbidden")]
     ]
     assert not scene.ledger.calls
-
-
-async def test_a_dead_trunk_costs_no_attempt_and_is_held_in_the_end(scene):
-    nobody = await free_even_port()
-    dead = scene.trunk("dead", host="127.0.0.1", port=nobody)
-    await scene.node("one", dead, scene.trunk())
-    campaign = await scene.campaign(numbers_of("2000", 30), trunks=("dead", TRUNK))
-    await scene.tried(campaign)
-    assert await scene.statuses(campaign) == {"answered": 30}
-    assert not dead.health.usable(scene.clock.monotonic())
-    assert "did not reach it" in dead.health.reason
-    await scene.wire_agrees(TRUNK)
 
 
 async def test_a_retry_after_of_the_first_trunk_burns_no_contact(scene):
