@@ -12,7 +12,8 @@ from unittest import mock
 import pytest
 import structlog
 
-from dialer import cli, log
+from dialer import cli, config, log
+from dialer.service import Service
 from dialer.simulator.carrier import Carrier, CarrierSettings
 
 SECOND = 0.1  # what the simulated carrier takes for a second
@@ -116,4 +117,28 @@ async def running_carrier():
 def carrier():
     """A simulated carrier, beside the commands."""
     with in_a_thread(running_carrier) as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def running(settings, **parts):
+    service = Service(settings, **parts)
+    await service.start()
+    yield service
+    await service.stop()
+
+
+@pytest.fixture
+def service(carrier, database_url, monkeypatch, tmp_path):
+    """The whole service on a fresh database; the commands find it by their environment."""
+    host, port = carrier.address.host, carrier.address.port
+    settings = config.Config(
+        database=config.Database(url=database_url),
+        api=config.Api(port=0, token_env="DIALER_TEST_TOKEN"),
+        sip=config.Sip(host="127.0.0.1"),
+        prompts=tmp_path,
+        trunk=(config.Trunk(name="carrier", address=f"{host}:{port}", calls_per_second=100),),
+    )
+    with in_a_thread(lambda: running(settings)) as found:
+        monkeypatch.setenv("DIALER_API", found.api_url)
         yield found

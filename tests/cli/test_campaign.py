@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import re
 
 import pytest
-from tests.cli.conftest import in_a_thread
+from tests.cli.conftest import in_a_thread, running
 
 from dialer import config
-from dialer.service import Service
 
 LIST = "phone,name\n+15552000200,Ada\n+15554860000,Ben\nxx,Chris\n+15554860000,Ben\n123,Dana\n"
-
-
-@contextlib.asynccontextmanager
-async def running(settings, **parts):
-    service = Service(settings, **parts)
-    await service.start()
-    yield service
-    await service.stop()
-
-
-@pytest.fixture
-def service(carrier, database_url, monkeypatch, tmp_path):
-    """The whole service on a fresh database; the commands find it by their environment."""
-    host, port = carrier.address.host, carrier.address.port
-    settings = config.Config(
-        database=config.Database(url=database_url),
-        api=config.Api(port=0, token_env="DIALER_TEST_TOKEN"),
-        sip=config.Sip(host="127.0.0.1"),
-        prompts=tmp_path,
-        trunk=(config.Trunk(name="carrier", address=f"{host}:{port}", calls_per_second=100),),
-    )
-    with in_a_thread(lambda: running(settings)) as found:
-        monkeypatch.setenv("DIALER_API", found.api_url)
-        yield found
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from dialer.engine.dispatcher import Dispatcher
 from dialer.engine.failover import Failover
 from dialer.engine.lease import NodeLease
 from dialer.engine.live_calls import LiveCalls
+from dialer.engine.publishing import Publisher
 from dialer.engine.recorder import Recorder
 from dialer.engine.rescue import Rescue
 from dialer.engine.trunk_choice import TrunkChoice
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 BUSY_TURN = 0.02  # seconds between turns while calls are being placed
 IDLE_TURN = 0.25  # seconds between turns while there is nothing to place
 HANG_UP_EVERY = 0.5  # seconds
+PUBLISH_EVERY = 1.0  # seconds between looks at what has changed of the trunks
 
 
 class Engine:
@@ -98,6 +100,7 @@ class Engine:
             batch=batch,
             may_dial=self._may_dial,
         )
+        self.publisher = Publisher(pool, clock, self.lease, trunks)
         self.rescue = Rescue(
             pool=pool,
             lease=self.lease,
@@ -126,6 +129,7 @@ class Engine:
             "lease": (self._renew, self.lease.interval),
             "rescue": (self._rescue, self.lease.interval),
             "hang-up": (self._hang_up, HANG_UP_EVERY),
+            "publish": (self._publish, PUBLISH_EVERY),
         }
         for name, (turn, pause) in loops.items():
             self._tasks.append(asyncio.create_task(self._loop(name, turn, pause), name=name))
@@ -230,6 +234,10 @@ class Engine:
     async def _rescue(self) -> float:
         await self.rescue.run_once()
         return self.lease.interval
+
+    async def _publish(self) -> float:
+        await self.publisher.run_once()
+        return PUBLISH_EVERY
 
     async def _hang_up(self) -> float:
         if len(self.live):
