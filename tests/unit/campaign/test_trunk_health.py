@@ -142,15 +142,17 @@ def test_congestion_lowers_the_rate_only_from_a_share_of_the_last_calls_on():
 
 
 def test_a_burst_of_busy_is_told_once():
-    busy = dataclasses.replace(HEALTHY, alarm=Alarm.BUSY_BURST)
+    busy, calm = (
+        dataclasses.replace(HEALTHY, alarm=alarm) for alarm in (Alarm.BUSY_BURST, Alarm.NONE)
+    )
     health = after(*[busy] * 19)
     assert not health.busy_burst(), "a few calls are no burst"
     health.record(busy, None, 100.0)
     assert health.busy_burst()
     health.record(busy, None, 100.0)
     assert not health.busy_burst()
-    assert not after(*[HEALTHY, busy] * 20).busy_burst()
-    assert after(*[busy, busy, busy, HEALTHY] * 5).busy_burst()
+    assert not after(*[calm, busy] * 20).busy_burst()
+    assert after(*[busy, busy, busy, calm] * 5).busy_burst()
 
 
 def shown(health, now):
