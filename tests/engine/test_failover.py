@@ -264,6 +264,22 @@ async def test_a_failover_whose_commit_fails_ends_with_the_first_leg(scene, monk
     await scene.wire_agrees("first", first)
 
 
+async def test_a_failover_that_waits_for_the_database_does_not_keep_a_node_from_stopping(scene):
+    first = await scene.carrier_like(CONGESTED)
+    node = await scene.node("one", scene.trunk_of(first, "first"), scene.trunk())
+    await scene.pool.execute("INSERT INTO trunks (name) VALUES ($1)", TRUNK)
+    campaign = await scene.campaign(numbers_of("2000", 5), trunks=BOTH)
+    async with scene.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM trunks WHERE name = $1 FOR UPDATE", TRUNK)
+        await eventually(lambda: len(node.engine.live._going_on) == 5)
+        node.engine.live.hang_up_all()
+        node.engine.live.abandon_all()
+        await asyncio.wait_for(node.engine.live.ended(), 5)
+    await node.stop()
+    assert await legs_of(scene, campaign) == [[("first", 503, "trunk_congested")]] * 5
+    assert not scene.ledger.calls
+
+
 async def test_a_pause_that_comes_between_a_late_commit_and_its_invite_holds(scene, monkeypatch):
     first = await scene.carrier_like(CONGESTED)
     await scene.node("one", scene.trunk_of(first, "first"), scene.trunk())

@@ -63,16 +63,15 @@ class TrunkChoice:
         listed = [(self._trunks[name], min(limit, free)) for name, free in room.items()]
         if campaign.trunk_order == "listed" or len(room) < 2:
             return listed
+        rules = {name: _for_any_number(self._trunks[name]) for name in room}
         given = dict.fromkeys(room, 0)
         turn = self._turns.get(campaign.id, 0)
         self._turns[campaign.id] = turn + limit
         for place in range(turn, turn + limit):
-            free = [
-                _for_any_number(self._trunks[name]) for name in room if given[name] < room[name]
-            ]
-            if not free:
+            able = [rule for name, rule in rules.items() if given[name] < room[name]]
+            if not able:
                 break
-            first, *_ = routing.order(free, "", campaign.account_id, place, weighted=True)
+            first, *_ = routing.order(able, "", campaign.account_id, place, weighted=True)
             given[first.name] += 1
         by_weight = [(self._trunks[name], count) for name, count in given.items() if count]
         return [*by_weight, *listed]
