@@ -42,7 +42,7 @@ class Step:
         lines += [f"    {line}" for line in self.details]
         if self.advice:
             lines.append(f"    → {self.advice}")
-        return "\n".join(lines)
+        return "\n".join(map(_printable, lines))
 
     def json(self) -> str:
         """Return the step as one line of JSON."""
@@ -57,9 +57,13 @@ class Step:
                 "details": self.details,
                 "advice": self.advice,
                 **self.facts,
-            },
-            ensure_ascii=False,
+            }
         )
+
+
+def _printable(text: str) -> str:
+    """Keep a peer's control characters away from the terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def verdict(steps: list[Step]) -> Step:

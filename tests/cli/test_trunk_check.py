@@ -83,6 +83,15 @@ def test_a_trunk_that_works(command, at, far):
     assert told["verdict"] == [["✓", "works"]]
 
 
+def test_what_a_peer_says_cannot_reach_the_terminal(command, at, far):
+    far.answers["OPTIONS"] = (200, {"server": "Switch \x1b[31m\x9b"})
+    _, out, _ = command(*at(far.address))
+    assert "software: Switch \N{REPLACEMENT CHARACTER}[31m\N{REPLACEMENT CHARACTER}" in out
+    _, out, _ = command(*at(far.address), "--json")
+    assert out.isascii()
+    assert "\x1b" not in out
+
+
 @pytest.mark.parametrize("answer", [401, 403, 404, 405])
 def test_any_answer_to_options_shows_that_it_lives(command, at, far, answer):
     far.answers["OPTIONS"] = (answer, {})
