@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import errno
 import functools
+import signal
 from typing import TYPE_CHECKING
 
 from dialer.clock import SystemClock
@@ -54,6 +55,10 @@ async def check_trunk(settings: Config, name: str, *, call: str | None, as_json:
         steps.append(step)
         say(step.json() if as_json else step.text())
 
+    # whichever ends it, what was begun is ended too
+    asyncio.get_running_loop().add_signal_handler(
+        signal.SIGTERM, signal.raise_signal, signal.SIGINT
+    )
     settings, taken = _at_a_free_port(settings)
     clock = SystemClock()
     statuses: asyncio.Queue[TrunkStatus] = asyncio.Queue()

@@ -399,7 +399,8 @@ def test_a_registration_is_told_and_removed(command, at, far):
     assert (first.first("expires"), last.first("expires")) == ("100", "0")
 
 
-async def test_ctrl_c_removes_the_registration(at, far):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_removes_the_registration(at, far, how):
     far.answers["OPTIONS"] = None
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "dialer", *map(str, at(far.address, ACCOUNT)),
@@ -410,7 +411,7 @@ async def test_ctrl_c_removes_the_registration(at, far):
         line = await process.stdout.readline()
         assert line, seen
         seen += line
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     _, error = await process.communicate()
     assert (process.returncode, error) == (130, b"")
     assert [request.first("expires") for request in far.of("REGISTER")][-1] == "0"
