@@ -61,9 +61,13 @@ class TrunkState:
     def __post_init__(self) -> None:
         self.routing = dataclasses.replace(self.routing, name=self.trunk.name)
 
+    def usable(self, now: float) -> bool:
+        """Whether it may be given calls now, as far as we can tell."""
+        return self.status.usable and self.health.usable(now)
+
     def available(self, share: float, now: float) -> int:
         """Return how many calls may start now, for a node with `share` of the rate."""
-        if share <= 0 or not self.status.usable or not self.health.usable(now):
+        if share <= 0 or not self.usable(now):
             return 0
         rate = self.calls_per_second * share * self.health.current_rate(now)
         self.bucket.set_rate(rate, burst_of(rate), now)
