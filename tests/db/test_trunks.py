@@ -125,6 +125,10 @@ async def test_numbers_are_claimed_by_how_they_begin(pool):
     )
     assert [call.number[-1] for call in rest] == ["1", "3"]
     await trunks.release(pool, "lab")
+    assert await queue.set_aside(pool, campaign.id, ["+49"]) == 0
+    assert await queue.set_aside(pool, campaign.id, ["+1"]) == 1
+    assert await claim("+49") == []
+    assert await queue.promote(pool, full=True) == 1
     assert await claim("+49") == ["0"]
     await node.die()
     assert await queue.claim_unroutable(pool, campaign.id, node.name, node.epoch, 9, ["+1"]) == []
