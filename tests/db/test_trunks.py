@@ -7,7 +7,7 @@ from tests.db import scene
 
 from dialer.campaign.status import CallStatus
 from dialer.store import queue, trunks
-from dialer.store.records import TrunkTraffic
+from dialer.store.trunk_records import TrunkTraffic
 
 HOUR = dt.timedelta(hours=1)
 TOLD = {"definition": "abc", "health": {"availability": "up"}}
