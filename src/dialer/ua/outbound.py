@@ -274,6 +274,19 @@ class OutboundCall:
         except UNUSABLE as error:
             _log.debug("media stays as it was", call_id=self.call_id, reason=str(error))
 
+    def _refresh(self, _event: effects.RefreshDue) -> None:
+        driver, now = self._route.driver, self._clock.monotonic()
+        driver.perform(driver.endpoint.reinvite(self.call_id, self._route.session.offer(), now))
+
+    def _reinvite_answered(self, event: effects.ReinviteAnswered) -> None:
+        if event.code >= 300 or not event.body:
+            _log.debug("media stays as it was", call_id=self.call_id, code=event.code)
+            return
+        try:
+            self._route.session.accept(event.body, event.content_type)
+        except UNUSABLE as error:
+            _log.debug("media stays as it was", call_id=self.call_id, reason=str(error))
+
     # how it ends
 
     def _ring_timed_out(self) -> None:
@@ -344,6 +357,8 @@ class OutboundCall:
         effects.InviteResent: _resent,
         effects.CallEnded: _ended,
         effects.ReinviteReceived: _reinvited,
+        effects.ReinviteAnswered: _reinvite_answered,
+        effects.RefreshDue: _refresh,
         effects.AckReceived: _acknowledged,
         effects.InviteTimedOut: _timed_out,
         effects.CancelTimedOut: _cancel_timed_out,
