@@ -2,8 +2,8 @@
 # lab.sh start|run|await|stop|status RUN_DIR [BASE_PORT]
 # lab.sh cli RUN_DIR COMMAND...
 #
-# One private Asterisk on 127.0.0.1, all of it in RUN_DIR: SIP over UDP at BASE_PORT (15060),
-# RTP in the 800 ports from BASE_PORT + 100.
+# One private Asterisk on 127.0.0.1, all of it in RUN_DIR: SIP over UDP and TCP at BASE_PORT
+# (15060), over TLS at BASE_PORT + 1, RTP in the 800 ports from BASE_PORT + 100.
 #   start   returns when it answers, and prints how to use it; safe to repeat
 #   run     the same in the foreground, without a word; it ends with the process that called it
 #   await   returns when the one that is starting answers
@@ -39,7 +39,7 @@ prepare() {
   echo "$base" >"$run/base"
   ln -sfn "$program" "$run/asterisk"
   for file in "$here"/etc/*.conf; do
-    sed -e "s#@RUN@#$run#g; s#@MODULES@#$modules#g; s#@SIP@#$base#g" \
+    sed -e "s#@RUN@#$run#g; s#@MODULES@#$modules#g; s#@SIP@#$base#g; s#@TLS@#$((base + 1))#g" \
       -e "s#@RTP_FIRST@#$((base + 100))#g; s#@RTP_LAST@#$((base + 899))#g" "$file" >"$run/etc/${file##*/}"
   done
   # what has no file here keeps its defaults, but a missing file would be logged as an error
@@ -50,7 +50,22 @@ prepare() {
   [ -n "$sounds" ] || fail "no English prompts beside $program. Run: sudo apt-get install asterisk-core-sounds-en-gsm"
   mkdir -p "$run/data/sounds"
   ln -sfn "$sounds" "$run/data/sounds/en"
+  certify
   rm -f "$run"/run/* "$run/log/full"
+}
+
+certify() { # an authority of the lab's own, and the server's certificate signed by it
+  local tls=$run/tls
+  command -v openssl >/dev/null || fail "no openssl. Run: sudo apt-get install openssl"
+  mkdir -p "$tls"
+  {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 \
+      -subj "/CN=dialer lab authority" -keyout "$tls/ca.key" -out "$tls/ca.pem"
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+      -subj "/CN=lab.invalid" -keyout "$tls/server.key" -out "$tls/server.csr"
+    openssl x509 -req -in "$tls/server.csr" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" -CAcreateserial -days 30 \
+      -extfile <(echo "subjectAltName=DNS:localhost,DNS:lab.invalid,IP:127.0.0.1") -out "$tls/server.pem"
+  } 2>"$run/log/openssl" || fail "no certificate could be made: $(tail -n 1 "$run/log/openssl")"
 }
 
 launch() { # in the place of this shell, so that the process id is Asterisk's
@@ -78,18 +93,20 @@ await_boot() {
   done
   if grep -q 'Address already in use' "$run/log/full"; then
     terminate
-    fail "UDP port $(<"$run/base") or one of its RTP ports is in use; give another base port"
+    fail "port $(<"$run/base"), the next one or one of the RTP ports is in use; give another base port"
   fi
 }
 
 describe() {
   cat <<TEXT
-Asterisk listens on 127.0.0.1:$(<"$run/base") (UDP), process $(<"$pidfile"), log $run/log/full
+Asterisk listens on 127.0.0.1:$(<"$run/base") (UDP and TCP) and 127.0.0.1:$(($(<"$run/base") + 1)) (TLS),
+process $(<"$pidfile"), log $run/log/full
 
   the dialer's account    dialer / dialer-secret
   by SHA-256              dialer-sha256 / dialer-secret, with the caller ID dialer-sha256
   no codec in common      dialer-gsm / dialer-secret
   telephones, to register phone1 / phone-secret, phone2 / phone-secret
+  TLS: its authority      $run/tls/ca.pem, for localhost, lab.invalid and 127.0.0.1
 
 $(sed -n 's/^;; /  /p' "$run/etc/extensions.conf")
 

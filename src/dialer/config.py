@@ -54,6 +54,9 @@ class Sip(Section):
 
     host: str = "0.0.0.0"  # noqa: S104 - a trunk is seldom on loopback
     port: Annotated[int, Field(ge=0, le=65535)] = 0
+    tls_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
     external_address: str | None = None
     rtp_ports: tuple[int, int] = (20000, 29999)
     nameservers: tuple[str, ...] = ()
@@ -77,6 +80,14 @@ class Sip(Section):
         if not 1024 <= low < high <= 65535:
             raise ValueError("must be [low, high] with 1024 <= low < high <= 65535")
         return value
+
+    @pydantic.model_validator(mode="after")
+    def _apart(self) -> Sip:
+        if self.tls_port is not None and self.tls_port == self.port:
+            raise ValueError("tls_port must not be port, where TCP is heard")
+        if self.tls_key is not None and self.tls_certificate is None:
+            raise ValueError("tls_key needs a tls_certificate")
+        return self
 
 
 class Engine(Section):

@@ -7,11 +7,15 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dialer.config import ConfigError, split_address
-from dialer.ua import transport
 from dialer.ua.agent import UserAgent, UserAgentSettings
 from dialer.ua.resolver import Resolver
+from dialer.ua.sockets import bind_all
+from dialer.ua.tls import TlsError
+from dialer.ua.transport import ListenError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dialer.clock import Clock
     from dialer.config import Config
 
@@ -26,6 +30,9 @@ async def start_user_agent(settings: Config, clock: Clock, **more: Any) -> UserA
         UserAgentSettings(
             bind_host=sip.host,
             bind_port=sip.port,
+            tls_port=sip.tls_port,
+            tls_certificate=_file(settings, sip.tls_certificate),
+            tls_key=_file(settings, sip.tls_key),
             external_address=sip.external_address,
             rtp_ports=sip.rtp_ports,
             **more,
@@ -36,20 +43,28 @@ async def start_user_agent(settings: Config, clock: Clock, **more: Any) -> UserA
         ),
     )
     try:
-        # An agent on all addresses opens its socket with the first call: too late to be told.
-        transport.bind(sip.host, sip.port).close()
+        # An agent on all addresses opens its sockets with the first call: too late to be told.
+        bind_all(sip.host, sip.port, sip.tls_port).close()
         await agent.start()
-    except OSError as error:
-        raise ConfigError(_cannot_listen(f"{sip.host}:{sip.port}", error)) from None
+    except ListenError as error:
+        raise ConfigError(_cannot_listen(sip.host, error)) from None
+    except TlsError as error:
+        raise ConfigError(str(error)) from None
     return agent
 
 
-def _cannot_listen(where: str, error: OSError) -> str:
-    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-    if cause.errno == errno.EADDRINUSE:
-        reason = "another program listens there; end it, or set another sip.port (0: any free one)"
-    elif cause.errno == errno.EADDRNOTAVAIL:
+def _file(settings: Config, path: Path | None) -> str | None:
+    return None if path is None else str(settings.path(path))
+
+
+def _cannot_listen(host: str, error: ListenError) -> str:
+    cause = error.__cause__
+    number = cause.errno if isinstance(cause, OSError) else None
+    if number == errno.EADDRINUSE:
+        setting = "sip.tls_port" if error.transport == "tls" else "sip.port (0: any free one)"
+        reason = f"another program listens there; end it, or set another {setting}"
+    elif number == errno.EADDRNOTAVAIL:
         reason = "this machine has no such address; correct sip.host"
     else:
-        reason = os.strerror(cause.errno) if cause.errno else str(cause)
-    return f"sip: cannot listen on {where} (UDP): {reason}"
+        reason = os.strerror(number) if number else str(cause)
+    return f"sip: cannot listen on {host}:{error.port} ({error.transport.upper()}): {reason}"

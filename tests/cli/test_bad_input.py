@@ -139,6 +139,25 @@ def test_the_port_of_sip_is_taken(refused, configured, on, database_url, taken, 
     assert refused("dial", "+15552000000", "--trunk", "pbx", "--config", path).startswith(said)
 
 
+@pytest.mark.parametrize(("setting", "transport"), [("port", "TCP"), ("tls_port", "TLS")])
+def test_the_port_of_sip_connections_is_taken(
+    refused, configured, on, database_url, taken, setting, transport
+):
+    on(database_url)
+    port = taken(socket.SOCK_STREAM)
+    path = configured(f'[api]\nport = 0\n[sip]\nhost = "127.0.0.1"\n{setting} = {port}\n')
+    said = f"sip: cannot listen on 127.0.0.1:{port} ({transport}): another program listens there"
+    assert refused("serve", "--config", path).startswith(said)
+
+
+def test_a_certificate_of_ours_that_is_not_there(refused, configured, on, database_url):
+    on(database_url)
+    path = configured('[api]\nport = 0\n[sip]\ntls_certificate = "none.pem"\n')
+    line = refused("serve", "--config", path)
+    assert line.startswith("sip.tls_certificate ")
+    assert "none.pem cannot be read: is it there, and may we?" in line
+
+
 def test_an_address_that_is_not_ours(refused, configured, on, database_url):
     on(database_url)
     path = configured('[api]\nport = 0\n[sip]\nhost = "192.0.2.1"\n')

@@ -25,7 +25,7 @@ import pytest
 
 from dialer.clock import SystemClock
 from dialer.ua.agent import UserAgent, UserAgentSettings
-from dialer.ua.call import Trunk
+from dialer.ua.call import TlsSettings, Trunk
 
 from .peers import answering_telephone, border  # noqa: F401 - fixtures of these tests
 from .programs import SIP, bound, free_port, program
@@ -53,6 +53,12 @@ class Asterisk:
 
     def trunk(self, username: str = "dialer", password: str = "dialer-secret") -> Trunk:
         return Trunk("lab", "127.0.0.1", self.port, username=username, password=password)
+
+    def trunk_over(self, transport: str, **tls: object) -> Trunk:
+        """Return the trunk by TCP or TLS; `tls` are `TlsSettings`, the lab's authority first."""
+        settings = TlsSettings(**{"ca_file": str(self.folder / "tls" / "ca.pem"), **tls})
+        port = self.port + (transport == "tls")
+        return dataclasses.replace(self.trunk(), port=port, transport=transport, tls=settings)
 
     def recording(self, caller_id: str) -> Path:
         return self.folder / "spool" / f"heard-{caller_id}.wav"

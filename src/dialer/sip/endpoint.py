@@ -213,6 +213,19 @@ class Endpoint:
         else:
             self._server.receive(request)
 
+    def refuse(self, head: bytes, code: int, source: HostPort, now: float) -> list[Effect]:
+        """Answer a request of which only the headers can be read (RFC 3261 §18.3)."""
+        effects = self._begin(now)
+        self._layer.source = source
+        message: Request | Response | None
+        try:
+            message = parse(head)
+        except MessageError as error:
+            message = error.request
+        if isinstance(message, Request):
+            self._layer.reject(message, code)
+        return effects
+
     def transport_failed(self, destination: HostPort, now: float) -> list[Effect]:
         """Take in that a datagram to `destination` could not be delivered (ICMP, no route)."""
         effects = self._begin(now)

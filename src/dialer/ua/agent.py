@@ -1,4 +1,4 @@
-"""The SIP user agent: places calls over UDP and ends them, one result for each."""
+"""The SIP user agent: places calls and ends them, one result for each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from dialer.sip import effects
 from dialer.sip.endpoint import EndpointSettings, InviteDraft
 from dialer.sip.identity import DialogState, HostPort, LegState
-from dialer.ua.call import LegIdentity, LocalCause
+from dialer.sip.message import parse_uri
+from dialer.ua.call import LegIdentity, LocalCause, TlsSettings
 from dialer.ua.driver import SipDriver
 from dialer.ua.invitation import invitation
 from dialer.ua.media import MediaPlane
@@ -19,12 +20,15 @@ from dialer.ua.outbound import OutboundCall, PreparedCall, Route, leg_identity
 from dialer.ua.remnant import Remnant
 from dialer.ua.resolver import Resolver
 from dialer.ua.session import MediaSession
+from dialer.ua.sockets import SIP_DSCP
 from dialer.ua.surroundings import Surroundings, credentials_of
+from dialer.ua.tls import self_signed_context, server_context
 from dialer.ua.transport import local_address_towards
 from dialer.ua.trunk_route import NextHop, contact_address, next_hop, preloaded_route
 from dialer.ua.trunk_watches import TrunkWatches
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable
 
     from dialer.clock import Clock
@@ -50,14 +54,20 @@ class UserAgentSettings:
     """Where the user agent listens and how it shows itself.
 
     `bind_host` is an address literal; with 0.0.0.0 or :: each trunk is called from the address
-    that the machine's routes choose. `bind_port` 0 takes any free port. `external_address` stands
-    in Via, Contact and SDP where a NAT maps us one to one. `rtp_ports` are first and last port.
-    `t1`, `t2`, `t4` in seconds (RFC 3261 §17.1.1.1). `on_message` sees every message that passes,
-    `on_status(name, before, after)` each change of a watched trunk.
+    that the machine's routes choose. `bind_port` is for UDP and TCP, 0 takes any free port;
+    without a `tls_port` TLS has the next, or any. `tls_certificate` and `tls_key` are PEM files
+    for peers that connect to us, without them a certificate is made. `dscp` marks SIP packets.
+    `external_address` stands in Via, Contact and SDP where a NAT maps us one to one. `rtp_ports`
+    are first and last port. `t1`, `t2`, `t4` in seconds (RFC 3261 §17.1.1.1). `on_message` sees
+    every message that passes, `on_status(name, before, after)` each change of a watched trunk.
     """
 
     bind_host: str = "0.0.0.0"  # noqa: S104 - a dialer is meant to be reached by its trunk
     bind_port: int = 0
+    tls_port: int | None = None
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    dscp: int = SIP_DSCP
     external_address: str | None = None
     user_agent: str = "dialer"
     rtp_ports: tuple[int, int] = (16384, 32767)
@@ -96,10 +106,11 @@ class UserAgent:
         self._calls: dict[str, OutboundCall] = {}
         self._remnants: dict[str, Remnant] = {}
         self._closed = False
-        around = Surroundings(clock, self._find, self._driver_towards, token, fraction, settings.t1)
+        around = Surroundings(clock, self._find, self._reach, token, fraction, settings.t1)
         self._watches = TrunkWatches(around, settings.on_status or (lambda *_: None))
         self._invites_allowed: Callable[[], bool] = lambda: True
         self._looking_ahead: set[asyncio.Task[None]] = set()
+        self._own_tls: ssl.SSLContext | None = None
 
     @property
     def local_address(self) -> HostPort | None:
@@ -111,11 +122,20 @@ class UserAgent:
         """The calls that are not over."""
         return tuple(self._calls.values())
 
-    async def start(self) -> None:
-        """Listen where the settings name an address; raises OSError that says where and why.
+    def why_not(self, target: HostPort) -> str:
+        """Return why the last connection to a TCP or TLS target failed, "" where it did not."""
+        reasons = (line.driver.transport.why_not(target) for line in self._lines.values())
+        return next(filter(None, reasons), "")
 
-        Without one, the socket is opened with the first call.
+    async def start(self) -> None:
+        """Listen where the settings name an address.
+
+        Without one, the sockets are opened with the first call. Raises ListenError, and TlsError
+        for a certificate of ours that cannot be used.
         """
+        settings = self._settings
+        if settings.tls_certificate is not None:
+            self._own_tls = server_context(settings.tls_certificate, settings.tls_key)
         if not ipaddress.ip_address(self._settings.bind_host).is_unspecified:
             await self._line(self._settings.bind_host)
 
@@ -195,6 +215,7 @@ class UserAgent:
             line = await self._line_towards(target)
         except OSError:
             return self._unreachable(request, worded, LocalCause.TRANSPORT)
+        self._tell_connections(line, found.targets, trunk)
         local = line.driver.transport.local.host
         contact = contact_address(trunk, status.learned_address, local)
         stream = line.media.open()
@@ -283,6 +304,7 @@ class UserAgent:
         await self._end_remnant(
             leg.call_id,
             target,
+            trunk,
             lambda driver, now: driver.endpoint.cancel_leg(leg, now, credentials_of(trunk)),
         )
 
@@ -293,6 +315,7 @@ class UserAgent:
         await self._end_remnant(
             dialog.call_id,
             target,
+            trunk,
             lambda driver, now: driver.endpoint.bye_dialog(dialog, now, credentials_of(trunk)),
         )
 
@@ -300,12 +323,15 @@ class UserAgent:
         self,
         call_id: str,
         target: HostPort,
+        trunk: Trunk | None,
         end: Callable[[SipDriver, float], list[effects.Effect]],
     ) -> None:
         try:
             line = await self._line_towards(target)
         except (OSError, ValueError):  # ValueError: the leg never had an address
             return
+        if trunk is not None:
+            self._tell_connections(line, (target,), trunk)
         remnant = self._remnants.setdefault(call_id, Remnant())
         line.driver.perform(end(line.driver, self._clock.monotonic()))
         try:
@@ -335,8 +361,27 @@ class UserAgent:
     async def _look_ahead(self, trunk: Trunk, hop: NextHop) -> None:
         await self._find(trunk, hop)
 
-    async def _driver_towards(self, target: HostPort) -> SipDriver:
-        return (await self._line_towards(target)).driver
+    async def _reach(self, trunk: Trunk, targets: tuple[HostPort, ...]) -> SipDriver:
+        line = await self._line_towards(targets[0])
+        self._tell_connections(line, targets, trunk)
+        return line.driver
+
+    def _tell_connections(self, line: _Line, targets: tuple[HostPort, ...], trunk: Trunk) -> None:
+        """Say how the connections to a trunk are kept and verified, and be there for its own."""
+        transport = line.driver.transport
+        # RFC 5922 §4: the name that is configured, whatever DNS makes of it
+        proxy = parse_uri(trunk.proxy) if trunk.proxy is not None else None
+        domain = proxy.host.strip("[]") if proxy is not None else trunk.host
+        for target in targets:
+            if target.transport != "udp":
+                transport.keep_alive(target, trunk.keep_alive)
+            if target.transport == "tls":
+                transport.trust(target, trunk.tls or TlsSettings(), domain)
+                if not transport.serves_tls:
+                    transport.serve_tls(self._own_tls or self._self_signed(transport.local.host))
+
+    def _self_signed(self, host: str) -> ssl.SSLContext:
+        return self_signed_context(host, self._clock.now())
 
     async def _line_towards(self, target: HostPort) -> _Line:
         """Return the line whose address suits a target; raises OSError where there is none."""
@@ -368,6 +413,13 @@ class UserAgent:
             t2=settings.t2,
             t4=settings.t4,
         )
-        await driver.start(host, settings.bind_port, endpoint, self._token)
+        await driver.start(
+            host,
+            settings.bind_port,
+            endpoint,
+            self._token,
+            tls_port=settings.tls_port,
+            dscp=settings.dscp,
+        )
         media = MediaPlane(self._clock, host, settings.rtp_ports, external_address=address)
         return _Line(driver, media)

@@ -1,4 +1,4 @@
-"""Runs one SIP endpoint on one UDP socket: datagrams and timers in, effects carried out."""
+"""Runs one SIP endpoint at one address: messages and timers in, effects carried out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from dialer.sip.effects import SendDatagram
 from dialer.sip.endpoint import Endpoint
 from dialer.ua.guard import guarded
-from dialer.ua.transport import Passed, UdpTransport, bind
+from dialer.ua.sockets import SIP_DSCP
+from dialer.ua.transport import Passed
+from dialer.ua.transports import Transports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
     from dialer.clock import Clock, Timer
     from dialer.sip.effects import Effect, Event
     from dialer.sip.endpoint import EndpointSettings
+    from dialer.sip.framing import Broken
     from dialer.sip.identity import HostPort
+    from dialer.ua.transport import Direction
 
 
 class SipDriver:
-    """An endpoint, its socket, and one timer for whatever the endpoint waits for next.
+    """An endpoint, its transports, and one timer for whatever the endpoint waits for next.
 
     Effects are carried out in order, also those that an event's handler brings about; nothing
     that a handler raises reaches the event loop. `may_invite` is asked before each INVITE.
@@ -44,27 +48,51 @@ class SipDriver:
         self._timer: Timer | None = None
         self._timer_at = 0.0
         self.endpoint: Endpoint
-        self.transport: UdpTransport
+        self.transport: Transports
 
     async def start(
-        self, host: str, port: int, settings: EndpointSettings, token: Callable[[], str]
+        self,
+        host: str,
+        port: int,
+        settings: EndpointSettings,
+        token: Callable[[], str],
+        *,
+        tls_port: int | None = None,
+        dscp: int = SIP_DSCP,
     ) -> None:
-        """Listen at `host` and `port` (0: any free one, which then stands in the settings).
+        """Listen at `host`: UDP and TCP at `port`, TLS at `tls_port`; see `Transports`.
 
-        The settings' host stands, so that it can be an external address. Raises OSError.
+        The ports then stand in the settings. Their host stays, so that it can be an external
+        address. Raises OSError that says where and why.
         """
-        self.transport = UdpTransport(bind(host, port), self.receive, self._failed)
-        settings = dataclasses.replace(settings, port=self.transport.local.port)
+        self.transport = Transports((host, port), tls_port, self, self._clock, dscp=dscp)
+        listens = self.transport.listens
+        settings = dataclasses.replace(
+            settings,
+            port=listens("udp").port,
+            tcp_port=listens("tcp").port,
+            tls_port=listens("tls").port,
+        )
         self.endpoint = Endpoint(settings, token)
         await self.transport.start()
 
     def receive(self, data: bytes, source: HostPort) -> None:
-        """Let the endpoint take in a datagram."""
-        if self._on_message is not None:
-            guarded(self._on_message, Passed("received", self.transport.local, source, data))
+        """Let the endpoint take in a message."""
+        self._tell("received", source, data)
         self.perform(self.endpoint.receive(data, source, self._clock.monotonic()))
 
-    def _failed(self, destination: HostPort) -> None:
+    def on_message(self, data: bytes, source: HostPort) -> None:
+        """Take in a message from a transport."""
+        self.receive(data, source)
+
+    def on_broken(self, broken: Broken, source: HostPort) -> None:
+        """Let the endpoint refuse a request whose end cannot be found."""
+        self._tell("received", source, broken.head)
+        now = self._clock.monotonic()
+        self.perform(self.endpoint.refuse(broken.head, broken.code, source, now))
+
+    def on_failure(self, destination: HostPort) -> None:
+        """Let the endpoint know that a destination cannot be reached."""
         self.perform(self.endpoint.transport_failed(destination, self._clock.monotonic()))
 
     def perform(self, effects: list[Effect]) -> None:
@@ -85,12 +113,20 @@ class SipDriver:
         self._set_timer()
 
     def send(self, data: bytes, destination: HostPort) -> None:
-        """Put a datagram on the wire; an INVITE that may not leave is as good as lost there."""
-        if data.startswith(b"INVITE ") and not self._may_invite():
+        """Put a message on the wire; an INVITE that may not leave is as good as lost there."""
+        if not self.may_leave(data):
             return
-        if self._on_message is not None:
-            guarded(self._on_message, Passed("sent", self.transport.local, destination, data))
+        self._tell("sent", destination, data)
         self.transport.send(data, destination)
+
+    def may_leave(self, data: bytes) -> bool:
+        """Say whether a message may be sent now, which only an INVITE may not."""
+        return not data.startswith(b"INVITE ") or self._may_invite()
+
+    def _tell(self, direction: Direction, peer: HostPort, data: bytes) -> None:
+        if self._on_message is not None and data:
+            local = self.transport.local_towards(peer)
+            guarded(self._on_message, Passed(direction, local, peer, data))
 
     def _set_timer(self) -> None:
         wanted = self.endpoint.timer_at()
@@ -107,7 +143,7 @@ class SipDriver:
         self.perform(self.endpoint.handle_timer(self._clock.monotonic()))
 
     async def close(self) -> None:
-        """Stop the timer and close the socket."""
+        """Stop the timer and close the sockets."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 class Surroundings:
     """Time, chance, names and sockets.
 
-    `find` looks a trunk's next hop up, `reach` gives the driver that sends towards a target, or
+    `find` looks a trunk's next hop up, `reach` gives the driver that sends to a trunk's targets, or
     raises OSError. `fraction` gives random numbers from 0 to 1, `t1` in seconds is SIP's estimate
     of a round trip.
     """
 
     clock: Clock
     find: Callable[[Trunk, NextHop], Awaitable[Found]]
-    reach: Callable[[HostPort], Awaitable[SipDriver]]
+    reach: Callable[[Trunk, tuple[HostPort, ...]], Awaitable[SipDriver]]
     token: Callable[[], str]
     fraction: Callable[[], float]
     t1: float

@@ -8,7 +8,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from dialer.sip.identity import HostPort
+from dialer.sip.identity import HostPort, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,15 @@ class Passed(NamedTuple):
     data: bytes
 
 
+class ListenError(OSError):
+    """A socket cannot be bound; the text says where and why, `__cause__` holds the errno."""
+
+    def __init__(self, transport: Transport, host: str, port: int, reason: str | None) -> None:
+        super().__init__(f"cannot listen on {transport} {host} port {port}: {reason}")
+        self.transport = transport
+        self.port = port
+
+
 _BUFFER = 4 * 1024 * 1024  # bytes; the kernel caps it at net.core.rmem_max
 # <linux/in.h>, <linux/in6.h>, <linux/socket.h>: Python's socket module names none of them
 _IP_RECVERR = 11
@@ -33,7 +42,7 @@ _MSG_ERRQUEUE = 0x2000
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Open a UDP socket on a literal address; raises OSError that says where and why."""
+    """Open a UDP socket on a literal address; raises ListenError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
@@ -51,7 +60,7 @@ def bind(host: str, port: int) -> socket.socket:
         opened.bind((host, port))
     except OSError as error:
         opened.close()
-        raise OSError(f"cannot listen on udp {host} port {port}: {error.strerror}") from error
+        raise ListenError("udp", host, port, error.strerror) from error
     return opened
 
 

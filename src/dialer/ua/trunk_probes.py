@@ -83,7 +83,7 @@ class TrunkProbes:
     async def _ask_next(self) -> None:
         target = self._further.pop(0)
         try:
-            driver = await self._around.reach(target)
+            driver = await self._around.reach(self._trunk, (target,))
             self.call_id = self._around.token()
             driver.perform(
                 driver.endpoint.options(

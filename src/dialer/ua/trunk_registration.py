@@ -146,7 +146,7 @@ class TrunkRegistration:
     async def _register(self, expires: int) -> None:
         try:
             targets = await self._around.targets(self._trunk)
-            driver = await self._around.reach(targets[0])
+            driver = await self._around.reach(self._trunk, targets)
             # one socket serves one address family
             same_family = [one for one in targets if (":" in one.host) == (":" in targets[0].host)]
             self._perform(driver, tuple(same_family), expires)
