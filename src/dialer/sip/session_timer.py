@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 LEAST_INTERVAL = 90  # RFC 4028 §5: what Min-SE is where nobody names it
 
-_SHORTEST_WAIT = 1.0  # s between refreshes, whatever a peer sends
+_SHORTEST_WAIT = 1.0  # s until a refused refresh is sent again
 
 
 class State(enum.Enum):
@@ -163,7 +163,7 @@ class SessionTimer:
             self.state = State.WATCHING
             return [Stop(Timer.REFRESH), expire]
         self.state = State.WAITING
-        return [Start(Timer.REFRESH, max(terms.interval / 2, _SHORTEST_WAIT)), expire]
+        return [Start(Timer.REFRESH, terms.interval / 2), expire]
 
     @property
     def _margin(self) -> float:
