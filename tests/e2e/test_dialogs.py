@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import re
 
+import pytest
+
 from dialer.clock import SystemClock
 from dialer.sip.effects import ReinviteAnswered
 from dialer.ua.call import CallRequest, HungUpBy
@@ -219,6 +221,31 @@ async def test_glare(far_end, user_agent):
     assert [cseq(invite) for invite in far.received("INVITE")] == [1, 2, 3]
     assert [cseq(ack) for ack in far.received("ACK")] == [1, 2, 3]
     assert body(far.received("INVITE")[1]) == body(far.received("INVITE")[2])
+
+
+@pytest.mark.parametrize("transport", ["udp", "tls"])
+async def test_asterisk_takes_our_reinvite(asterisk, user_agent, transport):
+    trunk = asterisk.trunk() if transport == "udp" else asterisk.trunk_over(transport)
+    call, _, up = await place(await user_agent(), CallRequest(trunk, "1001", "15550100"))
+    async with asyncio.timeout(5):
+        await up.wait()
+    answered = await reinvite(call)
+    assert (answered.code, "m=audio" in answered.body.decode()) == (200, True)
+    call.hang_up()
+    assert (await call.result).hung_up_by is HungUpBy.US
+
+
+async def test_an_answer_to_our_reinvite_that_cannot_be_read_changes_nothing(far_end, user_agent):
+    far = await far_end("answered-strangely")
+    call, _, up = await place(await user_agent(), request(far, 30))
+    async with asyncio.timeout(5):
+        await up.wait()
+    codec = call.media.codec
+    answered = await reinvite(call)
+    assert (answered.code, call.media.codec) == (200, codec)
+    call.hang_up()
+    assert (await call.result).hung_up_by is HungUpBy.US
+    await far.finished()
 
 
 # Digest within a dialog.

@@ -6,7 +6,13 @@ import pytest
 from tests.unit.sip.sample_messages import as_request
 from tests.wire.link import CALLED, CALLER, all_idle, answering, pair
 
-from dialer.sip.effects import AnswerReceived, CallEnded, ReinviteAnswered, ReinviteReceived
+from dialer.sip.effects import (
+    AnswerReceived,
+    CallEnded,
+    RefreshDue,
+    ReinviteAnswered,
+    ReinviteReceived,
+)
 
 
 def set_up(**options):
@@ -123,6 +129,43 @@ def test_a_reinvite_of_ours_waits_until_theirs_is_answered():
     caller.bye(call_id)
     link.run()
     assert all_idle(link)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_whatever_both_sides_do_at_once_comes_to_an_end(seed):
+    link, caller, called = pair(seed=seed, loss=0.15, repeat=0.15, reorder=0.2)
+    answering(called)
+    calls = [caller.call(session_expires=90) for _ in range(5)]
+    link.run(until=40)
+    for party in (caller, called):
+        party.on_event = lambda event, party=party: answer_any(party, event)
+    for call_id in calls:
+        for _ in range(link.random.randrange(8)):
+            party, at = link.random.choice((caller, called)), 40 + 60 * link.random.random()
+            method, body = link.random.choice(("INVITE", "UPDATE")), link.random.choice((b"", b"o"))
+            link.at(at, lambda p=party, m=method, c=call_id, b=body: modify(p, m, c, b))
+        by = link.random.choice((caller, called))
+        link.at(200 * link.random.random() + 40, lambda by=by, call_id=call_id: by.bye(call_id))
+    link.run()
+    for call_id in calls:
+        asked = [len(party.told(ReinviteAnswered, call_id)) for party in (caller, called)]
+        assert max(asked) <= 8
+        for party in (caller, called):
+            assert len(party.told(CallEnded, call_id)) == 1
+    assert all_idle(link)
+
+
+def answer_any(party, event):
+    """Answer what wants an answer, in one of several ways, sooner or later."""
+    chance = party.link.random
+    if isinstance(event, ReinviteReceived):
+        code = chance.choice((200, 200, 488, 500, 491))
+        body = b"answer" if code == 200 else b""
+        party.link.after(
+            chance.choice((0, 0.3, 3.0)), lambda: party.respond(event, code, body=body)
+        )
+    elif isinstance(event, RefreshDue):
+        modify(party, "INVITE", event.call_id)
 
 
 def test_a_lost_ack_of_a_reinvite_is_sent_again():

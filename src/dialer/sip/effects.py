@@ -173,7 +173,8 @@ class CallEnded:
 class ReinviteReceived:
     """A re-INVITE or UPDATE within an answered call; answer it with `Endpoint.respond`.
 
-    `method` is "INVITE" or "UPDATE". An empty `body` of a re-INVITE asks for our offer.
+    `method` is "INVITE" or "UPDATE". An empty `body` of a re-INVITE asks for our offer; an UPDATE
+    without a body is a refresh, which is answered already and not told.
     """
 
     call_id: str

@@ -215,7 +215,16 @@ class Sessions:
             self._layer.tell(InfoReceived(request.call_id, request.body, request.content_type))
         elif session.timer.too_small(request):
             self.answer(server, 422, (("Min-SE", str(session.timer.minimum)),))
-        elif session.own is not None and session.own.offers and _offers(request):
+        elif request.method == "UPDATE" and not request.body:
+            # A refresh: there is nothing to decide.
+            given, headers = session.timer.answer(request)
+            contact = session.contact or self._layer.settings.contact(
+                transport=server.source.transport
+            )
+            self.answer(server, 200, (("Contact", contact), *capabilities(), *headers))
+            session.dialog.refresh(request)
+            self.feed_timer(session, given)
+        elif session.own is not None and session.own.offers:
             # RFC 3261 §14.2, RFC 3311 §5.2: ours is on its way.
             self.answer(server, 491)
         elif session.pending is not None:
@@ -270,8 +279,3 @@ class Sessions:
             if server.request.method == "INVITE" and server.machine.state is State.PROCEEDING:
                 self.await_ack(session, server, answer)
         self._layer.feed_server(server, answer)
-
-
-def _offers(request: Request) -> bool:
-    """Say whether an offer and answer are under way by a re-INVITE or UPDATE."""
-    return request.method == "INVITE" or bool(request.body)

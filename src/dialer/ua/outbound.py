@@ -250,7 +250,7 @@ class OutboundCall:
         try:
             if event.body:
                 body = self._route.session.answer(event.body, event.content_type)
-            elif event.method == "INVITE":
+            else:
                 body = self._route.session.offer()
         except UNUSABLE as error:
             _log.debug("re-INVITE refused", call_id=self.call_id, reason=str(error))

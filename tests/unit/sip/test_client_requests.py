@@ -170,13 +170,13 @@ def test_a_content_type_with_a_control_character_is_refused(dialer):
 
 @pytest.mark.parametrize(
     ("method", "body", "code"),
-    [("INVITE", b"o", 491), ("INVITE", b"", 491), ("UPDATE", b"o", 491), ("UPDATE", b"", None)],
+    [("INVITE", b"o", 491), ("INVITE", b"", 491), ("UPDATE", b"o", 491), ("UPDATE", b"", 200)],
 )
 def test_their_request_while_our_reinvite_is_out(dialer, method, body, code):
     call_id, headers = call_up(dialer)
     modify(dialer, "INVITE", call_id)
     effects = dialer.receive(within(method, headers, 1, body=body), PEER, 1.1)
-    assert [as_response(data).code for data in sent(effects)] == ([code] if code else [])
+    assert [as_response(data).code for data in sent(effects)] == [code]
 
 
 @pytest.mark.parametrize(

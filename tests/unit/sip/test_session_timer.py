@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.sip.sample_messages import as_request, as_response, request_bytes, response_bytes
 
 from dialer.sip.session_timer import (
@@ -68,8 +70,8 @@ TABLE = [
     (WATCHING, Timer.REFRESH, WATCHING, []),
     (WATCHING, Timer.EXPIRE, ENDED, [*STOPS, Action.END]),
     *(
-        (ENDED, given, ENDED, [])
-        for given in (US, THEM, *Outcome, TooSmall(3600), Timer.REFRESH, Timer.EXPIRE)
+        (ENDED, one, ENDED, [])
+        for one in (US, THEM, *Outcome, TooSmall(3600), Timer.REFRESH, Timer.EXPIRE)
     ),
 ]
 
@@ -84,8 +86,8 @@ WAY = {
 
 def timer_in(state, minimum=90):
     timer = SessionTimer(minimum)
-    for given in WAY[state]:
-        timer.handle(given)
+    for step in WAY[state]:
+        timer.handle(step)
     assert timer.state is state
     return timer
 
@@ -206,3 +208,29 @@ def test_our_2xx(state, supported, value, given, headers):
 def test_an_interval_below_the_minimum(supported, value, too_small):
     request = as_request(request_bytes(supported=supported, session_expires=value))
     assert timer_in(OFF, minimum=120).too_small(request) is too_small
+
+
+inputs = st.one_of(
+    st.builds(Agreed, st.integers(1, 2**32), st.booleans()),
+    st.builds(TooSmall, st.integers(0, 2**32)),
+    st.sampled_from(Outcome),
+    st.sampled_from(Timer),
+)
+
+
+@given(st.lists(inputs, max_size=30))
+def test_whatever_comes_a_session_with_a_timer_has_its_end_in_sight(sequence):
+    timer, running = SessionTimer(), set()
+    for one in sequence:
+        running.discard(one)
+        for output in timer.handle(one):
+            if isinstance(output, Start):
+                assert output.seconds > 0
+                running.add(output.timer)
+            elif isinstance(output, Stop):
+                running.discard(output.timer)
+        assert (Timer.EXPIRE in running) is (timer.state in {WAITING, REFRESHING, WATCHING}) or (
+            one is Timer.EXPIRE
+        )
+        if timer.state in {OFF, ENDED}:
+            assert not running
