@@ -235,6 +235,22 @@ async def test_asterisk_takes_our_reinvite(asterisk, user_agent, transport):
     assert (await call.result).hung_up_by is HungUpBy.US
 
 
+async def test_our_reinvite_takes_the_recorded_route(border, user_agent):
+    messages = []
+    agent = await user_agent(on_message=messages.append)
+    call, _, up = await place(agent, CallRequest(border.trunk(), "1001", "15550100"))
+    async with asyncio.timeout(5):
+        await up.wait()
+    assert (await reinvite(call)).code == 200
+    call.hang_up()
+    await call.result
+    sent = [one.data.decode() for one in messages if one.direction == "sent"]
+    routed = [(text.split()[0], route) for text in sent if (route := header(text, "Route"))]
+    assert [method for method, _ in routed if method != "INVITE"] == ["ACK", "ACK", "BYE"]
+    assert "INVITE" in dict(routed)
+    assert all(f"127.0.0.1:{border.port}" in route for _, route in routed)
+
+
 async def test_an_answer_to_our_reinvite_that_cannot_be_read_changes_nothing(far_end, user_agent):
     far = await far_end("answered-strangely")
     call, _, up = await place(await user_agent(), request(far, 30))
