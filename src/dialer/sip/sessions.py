@@ -6,6 +6,7 @@ import zlib
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dialer.sip.bodies import session_of
 from dialer.sip.client_requests import ClientRequest, ClientRequests
 from dialer.sip.effects import (
     AckMissing,
@@ -101,9 +102,8 @@ class Sessions:
             # RFC 3261 §12.2.1.2: these say that the peer has no such dialog.
             given = Outcome.LOST if code in {408, 481} else Outcome.REFUSED
         if request.told:
-            body = response.body if response is not None else b""
-            content_type = response.content_type if response is not None else ""
-            self._layer.tell(ReinviteAnswered(dialog.call_id, code, body, content_type))
+            answer = session_of(response) if response is not None else (b"", "")
+            self._layer.tell(ReinviteAnswered(dialog.call_id, code, *answer))
         if code in {405, 501} and request.method == "UPDATE":
             session.updates = False
             if not request.told:
@@ -215,7 +215,7 @@ class Sessions:
             self._layer.tell(InfoReceived(request.call_id, request.body, request.content_type))
         elif session.timer.too_small(request):
             self.answer(server, 422, (("Min-SE", str(session.timer.minimum)),))
-        elif request.method == "UPDATE" and not request.body:
+        elif request.method == "UPDATE" and not session_of(request)[0]:
             # A refresh: there is nothing to decide.
             given, headers = session.timer.answer(request)
             contact = session.contact or self._layer.settings.contact(
@@ -236,9 +236,7 @@ class Sessions:
             if request.method == "INVITE":
                 self.answer(server, 100)
             self._layer.tell(
-                ReinviteReceived(
-                    request.call_id, server.key, request.method, request.body, request.content_type
-                )
+                ReinviteReceived(request.call_id, server.key, request.method, *session_of(request))
             )
 
     def answer(self, server: Server, code: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
@@ -251,7 +249,7 @@ class Sessions:
         if answer is not None:
             answer.timers.clear()
             session.confirmed = True
-            self._layer.tell(AckReceived(request.call_id, request.body, request.content_type))
+            self._layer.tell(AckReceived(request.call_id, *session_of(request)))
             if session.deferred_bye is not None:
                 self.bye(session, *session.deferred_bye)
 
