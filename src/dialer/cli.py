@@ -1,4 +1,4 @@
-"""The command line: serve, demo, dial, campaign, call, db."""
+"""The command line: serve, demo, dial, campaign, call, trunk, db."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dialer import __version__, campaign_commands, config, log
+from dialer import __version__, campaign_commands, config, log, trunk_holding_commands
 from dialer.api.settings import SettingsError
 from dialer.client import ApiProblem
 from dialer.command import Mistake, run
@@ -138,6 +138,7 @@ def dial(
 
 app.add_typer(campaign_commands.app, name="campaign")
 app.command("call")(campaign_commands.call)
+app.add_typer(trunk_holding_commands.app, name="trunk")
 app.add_typer(database, name="db")
 
 
