@@ -209,3 +209,30 @@ def test_a_challenge_without_credentials_stands(dialer):
     [data] = sent(modify(dialer, "UPDATE", call_id))
     answer = answer_bytes(data, 401, www_authenticate=REALM.format("n"))
     assert told(dialer.receive(answer, PEER, 1.1)) == [ReinviteAnswered(call_id, 401)]
+
+
+@pytest.mark.parametrize("method", [*METHODS, "BYE"])
+@pytest.mark.parametrize("code", [200, 401, 408, 422, 481, 488, 491, 500, 603])
+def test_nothing_is_left_whatever_our_requests_get(dialer, method, code):
+    call_id, _ = call_up(dialer, credentials=CREDENTIALS, session_expires=1800)
+    open_requests = sent(
+        dialer.bye(call_id, 1.0) if method == "BYE" else modify(dialer, method, call_id)
+    )
+    asks = {"min_se": "3600", "www_authenticate": REALM.format("n")}
+    now, answered, told_of = 1.0, 0, []
+    while open_requests or (not dialer.idle and now < 500):
+        data = open_requests.pop() if open_requests else b"ACK"
+        if data.startswith(b"ACK"):
+            now += 50
+            effects = dialer.handle_timer(now)
+        else:
+            answered += 1
+            effects = dialer.receive(answer_bytes(data, code, **asks), PEER, now)
+        open_requests += sent(effects)
+        told_of += told(effects)
+    assert answered <= 4
+    if not any(isinstance(event, CallEnded) for event in told_of):
+        [bye] = sent(dialer.bye(call_id, now))
+        dialer.receive(answer_bytes(bye, 200), PEER, now)
+        dialer.handle_timer(now + 100)
+    assert dialer.idle
