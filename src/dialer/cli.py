@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer needs it at run time
 from typing import Annotated
 
 import typer
 
-from dialer import __version__, campaign_commands, config, log, trunk_holding_commands
+from dialer import (
+    __version__,
+    campaign_commands,
+    config,
+    log,
+    trunk_check_command,
+    trunk_holding_commands,
+)
 from dialer.api.settings import SettingsError
 from dialer.client import ApiProblem
-from dialer.command import Mistake, run
+from dialer.command import ConfigFile, Mistake, run
 from dialer.store.errors import StoreError
 
 app = typer.Typer(
@@ -22,13 +29,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 database = typer.Typer(help="Look after the database.", no_args_is_help=True)
-
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", envvar="DIALER_CONFIG", metavar="FILE", help="The configuration file."
-    ),
-]
 
 MISTAKES = (config.ConfigError, SettingsError, ApiProblem, StoreError, Mistake)
 
@@ -139,6 +139,7 @@ def dial(
 app.add_typer(campaign_commands.app, name="campaign")
 app.command("call")(campaign_commands.call)
 app.add_typer(trunk_holding_commands.app, name="trunk")
+trunk_holding_commands.app.command("check")(trunk_check_command.check)
 app.add_typer(database, name="db")
 
 

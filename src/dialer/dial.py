@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import re
 import signal
 from typing import TYPE_CHECKING, Any
 
-from dialer.campaign.number import NumberError, normalise
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.outcome_table import OutcomeTable
 from dialer.clock import SystemClock
-from dialer.config import ConfigError, split_address
+from dialer.config import ConfigError
 from dialer.conversation.prompt import play_prompt
 from dialer.engine.placer import evidence_of
-from dialer.engine.trunk_definition import trunk_of
 from dialer.our_side import start_user_agent
+from dialer.trial_call import hint, number_of, request_over, trunk_named, why_not_reached
 from dialer.ua.audio import AudioError, AudioLibrary
-from dialer.ua.call import Answered, CallRequest, LocalCause, Trunk
+from dialer.ua.call import Answered
 from dialer.ua.ladder import Ladder
 from dialer.ua.media_ports import NoPortAvailable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dialer.campaign.number import Number
     from dialer.config import Config
+    from dialer.engine.trunk_definition import TrunkDefinition
     from dialer.ua.agent import UserAgent
-    from dialer.ua.call import CallEvent, CallResult
+    from dialer.ua.call import CallEvent, CallRequest, CallResult
 
 EXIT_CODES = {
     Outcome.ANSWERED: 0,
@@ -55,8 +53,9 @@ async def dial_once(
     ring_timeout: float,
 ) -> int:
     """Place the call, print what passes, and return the exit code; raises ConfigError."""
-    trunk, own_caller_id = _trunk(settings, trunk_name)
-    target = _number(settings, number)
+    definition = trunk_named(settings, trunk_name, "--trunk")
+    trunk = definition.trunk
+    target = number_of(settings, number, "NUMBER")
     if not target.dialable:
         say(
             f"{number} cannot be dialled: {target.problem}; an extension of a PBX is dialled"
@@ -69,16 +68,15 @@ async def dial_once(
             await library.fetch(play, trunk.codecs[0])
         except AudioError as error:
             raise ConfigError(str(error)) from None
-    request = CallRequest(
-        trunk=trunk,
-        number=target.text,
-        caller_id=caller_id or own_caller_id,
-        ring_timeout=ring_timeout,
-    )
+    try:
+        request = request_over(definition, target.text, caller_id, ring_timeout)
+    except ValueError as error:
+        raise ConfigError(f"NUMBER or --caller-id: {error}") from None
     clock = SystemClock()
     agent = await start_user_agent(settings, clock, on_message=Ladder(say, clock))
     try:
         result = await _call(agent, request, play, library)
+        why_not = await why_not_reached(agent, trunk)
     except ValueError as error:
         raise ConfigError(f"NUMBER or --caller-id: {error}") from None
     except NoPortAvailable as error:
@@ -88,29 +86,7 @@ async def dial_once(
     if result is None:
         say("\nleft before the call was over")
         return EXIT_CODES[Outcome.CANCELLED]
-    return _tell(trunk, result)
-
-
-def _number(settings: Config, text: str) -> Number:
-    try:
-        return normalise(text, settings.numbers.internal_pattern())
-    except NumberError as error:
-        raise ConfigError(f"NUMBER {error}") from None
-
-
-def _trunk(settings: Config, name: str) -> tuple[Trunk, str]:
-    """Return the trunk of that name, or one for a bare address, and its caller ID."""
-    for one in settings.trunk:
-        if one.name == name:
-            return trunk_of(settings, one), one.caller_id
-    known = ", ".join(one.name for one in settings.trunk) or "none; name a file with --config"
-    if not re.search(r"[.:]", name):
-        raise ConfigError(f"no trunk is named {name!r}; configured: {known}")
-    try:
-        host, port = split_address(name, 5060)
-    except ValueError as error:
-        raise ConfigError(f"--trunk: {error}; configured trunks: {known}") from None
-    return Trunk(name=name, host=host, port=port), "anonymous"
+    return _tell(definition, result, why_not)
 
 
 async def _call(
@@ -154,12 +130,12 @@ async def _call(
     return call.result.result() if call.result.done() else None
 
 
-def _tell(trunk: Trunk, result: CallResult) -> int:
-    rule = OutcomeTable.default().rule_for(evidence_of(result))
+def _tell(definition: TrunkDefinition, result: CallResult, why_not: str) -> int:
+    rule = (definition.table or OutcomeTable.default()).rule_for(evidence_of(result))
     response = f"{result.code} {result.phrase}".strip() if result.code else "no final response"
     say(f"\n{rule.outcome.value}: {response}; decided by rule {rule.name}")
-    if hint := _hint(trunk, result.local_cause):
-        say(hint)
+    if looked_at := hint(definition.trunk, result.local_cause, why_not):
+        say(looked_at)
     if result.answered:
         ended = result.hung_up_by.value if result.hung_up_by else "nobody"
         say(
@@ -167,23 +143,3 @@ def _tell(trunk: Trunk, result: CallResult) -> int:
             f" {result.rtp_packets_sent} sent, {result.rtp_packets_received} received"
         )
     return EXIT_CODES.get(rule.outcome, TROUBLE)
-
-
-def _hint(trunk: Trunk, cause: LocalCause | None) -> str:
-    """Return what a person may look at where no response decided."""
-    where = f"{trunk.host}:{trunk.port}"
-    match cause:
-        case LocalCause.TRANSPORT:
-            return f"nothing takes UDP at {where}, or no route leads there"
-        case LocalCause.TIMER_B:
-            return f"{where} sent nothing at all: a wrong address, or a firewall that drops UDP"
-        case LocalCause.DNS:
-            return f"the name {trunk.host} has no address"
-        case LocalCause.AUTHENTICATION if trunk.username is None:
-            return "the trunk asks for an account: give it username and password in [[trunk]]"
-        case LocalCause.AUTHENTICATION:
-            return f"the trunk does not take {trunk.username!r} with this password"
-        case LocalCause.NO_MEDIA:
-            return f"the answer has no audio that we can speak; we offer {', '.join(trunk.codecs)}"
-        case _:
-            return ""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dialer.api import trunk_models
     from dialer.client import Client
 
-app = typer.Typer(help="See and hold trunks.", no_args_is_help=True)
+app = typer.Typer(help="See, check and hold trunks.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the trunk, as in the configuration.")]
 
