@@ -24,7 +24,8 @@ def our_call(code=486):
     }  # fmt: skip
     leg = models.Leg(
         ordinal=1, trunk="simulator", number=NUMBER, caller_id="1", sip_call_id="abc",
-        request_uri="sip:x", evidence=evidence, created_at=NOW,
+        request_uri="sip:x", evidence=evidence, outcome=Outcome.BUSY, rule="busy-486",
+        created_at=NOW,
     )  # fmt: skip
     attempt = models.Attempt(
         id=uuid.UUID(int=1), ordinal=1, node="n", outcome=Outcome.BUSY, rule="busy-486",

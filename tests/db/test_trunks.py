@@ -7,7 +7,7 @@ from tests.db import scene
 
 from dialer.campaign.status import CallStatus
 from dialer.store import queue, trunks
-from dialer.store.records import TrunkTraffic
+from dialer.store.trunk_records import TrunkTraffic
 
 HOUR = dt.timedelta(hours=1)
 TOLD = {"definition": "abc", "health": {"availability": "up"}}
@@ -125,6 +125,10 @@ async def test_numbers_are_claimed_by_how_they_begin(pool):
     )
     assert [call.number[-1] for call in rest] == ["1", "3"]
     await trunks.release(pool, "lab")
+    assert await queue.set_aside(pool, campaign.id, ["+49"]) == 0
+    assert await queue.set_aside(pool, campaign.id, ["+1"]) == 1
+    assert await claim("+49") == []
+    assert await queue.promote(pool, full=True) == 1
     assert await claim("+49") == ["0"]
     await node.die()
     assert await queue.claim_unroutable(pool, campaign.id, node.name, node.epoch, 9, ["+1"]) == []

@@ -56,7 +56,7 @@ async def test_reliable_responses_are_acknowledged_and_their_sdp_serves(far_end,
     assert result.hung_up_by is HungUpBy.US
     assert [provisional.code for provisional in result.provisionals] == [183, 180]
     [invite] = far.received("INVITE")
-    assert header(invite, "Supported") == "100rel"
+    assert header(invite, "Supported") == "100rel, timer"
     pracks, [ack], [bye] = (far.received(method) for method in ("PRACK", "ACK", "BYE"))
     assert [header(prack, "RAck") for prack in pracks] == ["776655 1 INVITE", "776656 1 INVITE"]
     assert [cseq(message) for message in (*pracks, ack, bye)] == [2, 3, 1, 4]
@@ -119,8 +119,8 @@ async def test_a_challenged_prack_is_sent_again(far_end, user_agent, algorithm):
 @pytest.mark.parametrize(
     ("status", "answer", "offers", "before", "after"),
     [
-        ("420 Bad Extension", "Unsupported: 100rel", True, "100rel", ""),
-        ("421 Extension Required", "Require: 100rel", False, "", "100rel"),
+        ("420 Bad Extension", "Unsupported: 100rel", True, "100rel, timer", "timer"),
+        ("421 Extension Required", "Require: 100rel", False, "timer", "100rel, timer"),
     ],
 )
 async def test_the_extensions_are_adjusted(

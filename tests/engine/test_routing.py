@@ -65,6 +65,25 @@ async def test_a_number_that_no_trunk_takes_ends_without_an_invite_and_is_in_nob
     assert scene.ledger.calls_per_number() == dict.fromkeys(numbers_of("2000", 3), 1)
 
 
+async def test_many_numbers_of_a_held_trunk_do_not_keep_those_of_another_waiting(scene):
+    await scene.node(
+        "one",
+        scene.trunk("held", routing=TrunkRule("held", match=("+1555180",))),
+        scene.trunk(routing=TrunkRule(TRUNK, match=("+15552000",))),
+    )
+    await trunks.hold(scene.pool, "held", "maintenance", "ada")
+    campaign = await scene.campaign(
+        [*numbers_of("180", 2500), *numbers_of("2000", 3)], trunks=("held", TRUNK)
+    )
+
+    async def answered():
+        return (await scene.statuses(campaign)).get("answered") == 3
+
+    await eventually(answered)
+    assert await scene.statuses(campaign) == {"answered": 3, "planned": 2500}
+    assert scene.ledger.calls_per_number() == dict.fromkeys(numbers_of("2000", 3), 1)
+
+
 async def test_calls_are_shared_by_weight(scene):
     await scene.node(
         "one",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from dialer.store.records import NodeTrunk, Trunk
+    from dialer.store.trunk_records import NodeTrunk, Trunk
 
 log = structlog.get_logger(__name__)
 

@@ -74,7 +74,10 @@ class Dispatcher:
         self._doubtful: set[UUID] | None = None
 
     async def run_once(self) -> int:
-        """Place what may be placed now; return how many calls. Raises `Unavailable`."""
+        """Place what may be placed now, and end what no trunk takes; return how many calls.
+
+        Raises `Unavailable`.
+        """
         if not self._may_dial():
             return 0
         await self._resolve_doubt()
@@ -117,7 +120,7 @@ class Dispatcher:
         now, share = self._clock.monotonic(), self._lease.share()
         if share <= 0:
             return 0
-        await self._end_unroutable(campaign)
+        unroutable = await self._end_unroutable(campaign)
         placed = 0
         left = min(self._batch, campaign.ready, self._campaign_tokens(campaign, share, now))
         dry: set[str] = set()  # they have no room, or take nothing more of what is ready
@@ -142,17 +145,27 @@ class Dispatcher:
             if claimed:
                 left -= len(claimed)
                 placed += await self._place(claimed, trunk)
-        return placed
+        if left > 0 and not unroutable and campaign.ready > queue.READY_BOUND // 2:
+            await self._set_aside(campaign)
+        return placed + unroutable
 
-    async def _end_unroutable(self, campaign: CampaignToDial) -> None:
+    async def _set_aside(self, campaign: CampaignToDial) -> None:
+        """Let numbers get ready that stand behind many whose trunks are down or held."""
+        beginnings = self._choice.usable_beginnings(campaign, self._clock.monotonic())
+        if beginnings:
+            await queue.set_aside(self._pool, campaign.id, beginnings)
+
+    async def _end_unroutable(self, campaign: CampaignToDial) -> int:
         """End numbers that no trunk here takes: they would keep the others from getting ready."""
         beginnings = self._choice.beginnings(campaign)
-        if beginnings:
-            node, epoch = self._lease.name, self._lease.epoch
-            nobodys = await queue.claim_unroutable(
-                self._pool, campaign.id, node, epoch, self._batch, beginnings
-            )
-            await self._undialed.record(nobodys, LocalCause.NO_ROUTE)
+        if not beginnings:
+            return 0
+        node, epoch = self._lease.name, self._lease.epoch
+        nobodys = await queue.claim_unroutable(
+            self._pool, campaign.id, node, epoch, self._batch, beginnings
+        )
+        await self._undialed.record(nobodys, LocalCause.NO_ROUTE)
+        return len(nobodys)
 
     def _campaign_tokens(self, campaign: CampaignToDial, share: float, now: float) -> int:
         if campaign.calls_per_second is None:

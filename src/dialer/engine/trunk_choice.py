@@ -10,7 +10,7 @@ import structlog
 from dialer.campaign import routing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from dialer.engine.trunk_set import TrunkSet, TrunkState
     from dialer.store.records import CampaignToDial, ClaimedCall
@@ -78,10 +78,17 @@ class TrunkChoice:
 
     def beginnings(self, campaign: CampaignToDial) -> frozenset[str] | None:
         """Return how the numbers begin that its trunks take, whatever their health; None: all."""
-        matches = [trunk.definition.rule.match for trunk in self.known(campaign)]
-        if not all(matches):
-            return None
-        return frozenset(prefix for match in matches for prefix in match)
+        return _beginnings(self.known(campaign))
+
+    def usable_beginnings(self, campaign: CampaignToDial, now: float) -> frozenset[str] | None:
+        """Return the same of those of its trunks that are neither down nor held."""
+        return _beginnings(
+            [
+                trunk
+                for trunk in self.known(campaign)
+                if trunk.usable(now) and trunk.trunk.name not in campaign.held
+            ]
+        )
 
     def next_for(
         self, claimed: ClaimedCall, tried: Collection[str], share: float, now: float
@@ -107,6 +114,13 @@ class TrunkChoice:
         """Forget campaigns that have nothing to dial."""
         self._turns = {one: turn for one, turn in self._turns.items() if one in campaign_ids}
         self._complained &= set(campaign_ids)
+
+
+def _beginnings(trunks: Iterable[TrunkState]) -> frozenset[str] | None:
+    matches = [trunk.definition.rule.match for trunk in trunks]
+    if not all(matches):
+        return None
+    return frozenset(prefix for match in matches for prefix in match)
 
 
 def _for_any_number(trunk: TrunkState) -> routing.TrunkRule:

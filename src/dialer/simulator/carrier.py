@@ -107,6 +107,9 @@ class Carrier:
             return
         if isinstance(event, effects.AckReceived):
             known.acknowledged()
+        elif isinstance(event, effects.ReinviteReceived):  # its media stays as it is
+            now = self.clock.monotonic()
+            self.driver.perform(self.driver.endpoint.respond(event.transaction, 488, now=now))
         elif isinstance(event, effects.CancelReceived | effects.CallEnded):
             known.over()
 

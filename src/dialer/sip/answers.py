@@ -12,12 +12,14 @@ from dialer.sip.dialog import Dialog
 from dialer.sip.effects import AnswerReceived, CallEnded
 from dialer.sip.fields import parse_address
 from dialer.sip.invite import contact_of
-from dialer.sip.sessions import Session, Sessions
+from dialer.sip.session import Session
+from dialer.sip.session_timer import agreed_by
 
 if TYPE_CHECKING:
     from dialer.sip.client_call import Branch, ClientCall
     from dialer.sip.identity import HostPort
     from dialer.sip.message import Response
+    from dialer.sip.sessions import Sessions
     from dialer.sip.transaction_layer import TransactionLayer
 
 MAX_RECENT = 10_000
@@ -63,7 +65,14 @@ class Answers:
         late = call.cancel_wanted and not fork
         keep = not (fork or late or silent)
         contact = contact_of(self._layer.settings, call.draft, branch.target.transport)
-        session = Session(dialog, call.authenticator, ack, told=keep, contact=contact)
+        session = Session(
+            dialog,
+            call.authenticator,
+            told=keep,
+            contact=contact,
+            minimum=call.draft.min_session_expires,
+        )
+        session.keep_ack(leg.cseq, ack)
         if not silent and not fork:
             self._settle(call, branch)
         if not silent:
@@ -79,6 +88,10 @@ class Answers:
             self._sessions.bye(session, ELSEWHERE)
         elif not keep:
             self._sessions.bye(session, _NOT_WANTED)
+        else:
+            session.updates = branch.updates
+            session.learn(response)
+            self._sessions.feed_timer(session, agreed_by(response))
 
     def _settle(self, call: ClientCall, branch: Branch) -> None:
         """Take `branch` as the one that was answered, and cancel every other."""
@@ -112,8 +125,9 @@ class Answers:
             return
         session = self._sessions.by_key.get((response.call_id, response.from_tag, response.to_tag))
         if session is not None:
-            if session.ack is not None:
-                self._layer.effects.append(session.ack)
+            ack = session.acks.get(response.cseq)
+            if ack is not None:
+                self._layer.effects.append(ack)
             return
         local_tag, target = self._recent.get(response.call_id, ("", None))
         if target is None or local_tag != response.from_tag:
@@ -123,7 +137,8 @@ class Answers:
             response, response.first("from"), parse_address(response.first("to")).uri, target
         )
         ack = self._sessions.acknowledge(dialog, response.cseq, [])
-        session = Session(dialog, None, ack, told=False)
+        session = Session(dialog, told=False)
+        session.keep_ack(response.cseq, ack)
         self._layer.effects.append(ack)
         self._sessions.add(session)
         self._sessions.bye(session, _NOT_WANTED)

@@ -35,6 +35,7 @@ class Branch:
         self.credentials = credentials  # of this INVITE, for its ACK
         self.client: Client | None = None
         self.provisional = False
+        self.updates = False  # a provisional response has said that UPDATE is taken
         self.cancel_sent = False
         self.early: dict[str, EarlyDialog] = {}  # with reliable responses, by To tag
         self.timers: dict[str, float] = {}

@@ -22,7 +22,8 @@ class Dialog:
     """One dialog as one side sees it (RFC 3261 §12).
 
     `local` and `remote` are From and To values with tags as we write them. `fallback` is where
-    requests go when the next hop's URI holds a name, which is not looked up here.
+    requests go when the next hop's URI holds a name, which is not looked up here; its transport is
+    that of the dialog where the URI names none.
     """
 
     call_id: str
@@ -110,13 +111,24 @@ class Dialog:
     def addressing(self) -> tuple[str, tuple[str, ...], HostPort]:
         """Return Request-URI, Route values and destination of a request (RFC 3261 §12.2.1.1)."""
         if not self.route:
-            return self.remote_target, (), uri_address(self.remote_target) or self.fallback
+            return self.remote_target, (), self._next_hop(self.remote_target)
         first = parse_address(self.route[0]).uri
-        destination = uri_address(first) or self.fallback
+        destination = self._next_hop(first)
         if is_loose_router(first) or not _fits_request_line(first):
             return self.remote_target, self.route, destination
         # A strict router wants to find itself in the Request-URI, the target at the route's end.
         return first, (*self.route[1:], f"<{self.remote_target}>"), destination
+
+    def _next_hop(self, uri: str) -> HostPort:
+        """Return where a request goes whose next hop is `uri`."""
+        address, transport = uri_address(uri), self.fallback.transport
+        if address is None:
+            return self.fallback
+        if transport == "udp" or _names_transport(uri):
+            return address
+        # RFC 3263 §4.1 would take UDP. One who came over a connection and names nothing, as many
+        # do, listens there; over TLS, nothing of the call may go out in clear.
+        return uri_address(f"{uri};transport={transport}") or address
 
     def headers(
         self, method: str, via: str, route: tuple[str, ...], cseq: int
@@ -155,7 +167,13 @@ def _target(last_resort: HostPort, *uris: str) -> str:
         plain = uri.partition("?")[0]
         if _fits_request_line(plain):
             return plain
-    return f"sip:{bracketed(last_resort.host)}:{last_resort.port}"
+    parameter = "" if last_resort.transport == "udp" else f";transport={last_resort.transport}"
+    return f"sip:{bracketed(last_resort.host)}:{last_resort.port}{parameter}"
+
+
+def _names_transport(uri: str) -> bool:
+    names = (part.partition("=")[0].strip().lower() for part in uri.split(";")[1:])
+    return uri[:5].lower() == "sips:" or "transport" in names
 
 
 def _fits_request_line(uri: str) -> bool:

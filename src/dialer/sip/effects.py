@@ -31,8 +31,9 @@ class InviteResent:
     """The INVITE was sent again; `leg` is now in force.
 
     `code` is what it was refused with: 401 or 407 (it has credentials now), 420 or 421 (it offers
-    other extensions), 503 (it went to the next target), 482 (the one before it is in force
-    again). None: the target before could not be reached, or was silent.
+    other extensions), 422 (it asks for a longer session interval), 503 (it went to the next
+    target), 482 (the one before it is in force again). None: the target before could not be
+    reached, or was silent.
     """
 
     call_id: str
@@ -175,7 +176,8 @@ class CallEnded:
 class ReinviteReceived:
     """A re-INVITE or UPDATE within an answered call; answer it with `Endpoint.respond`.
 
-    `method` is "INVITE" or "UPDATE". An empty `body` of a re-INVITE asks for our offer.
+    `method` is "INVITE" or "UPDATE". An empty `body` of a re-INVITE asks for our offer; an UPDATE
+    without a body is a refresh, which is answered already and not told.
     """
 
     call_id: str
@@ -183,6 +185,30 @@ class ReinviteReceived:
     method: str
     body: bytes
     content_type: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReinviteAnswered:
+    """A re-INVITE or UPDATE that was asked for is over; a 2xx to INVITE is ACKed already.
+
+    `code` is 408 where no answer came (the call is ended by BYE then), 503 where it could not be
+    delivered, 491 where another one was under way. A `body` with a 2xx may hold an SDP answer.
+    """
+
+    call_id: str
+    code: int
+    body: bytes = b""
+    content_type: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RefreshDue:
+    """A session has to be refreshed by re-INVITE (RFC 4028 §7.4); ask for `Endpoint.reinvite`.
+
+    Where the peer takes UPDATE, the endpoint refreshes by itself, and this is not told.
+    """
+
+    call_id: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -253,6 +279,8 @@ Event = (
     | RegisterAnswered
     | CallEnded
     | ReinviteReceived
+    | ReinviteAnswered
+    | RefreshDue
     | InfoReceived
     | AckReceived
     | InviteReceived

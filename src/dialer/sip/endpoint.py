@@ -9,7 +9,8 @@ from dialer.sip.digest import Authenticator
 from dialer.sip.message import MessageError, Request, Response, check_text, parse
 from dialer.sip.options_client import OptionsClient
 from dialer.sip.register_client import RegisterClient
-from dialer.sip.sessions import Session, Sessions
+from dialer.sip.session import Session
+from dialer.sip.sessions import Sessions
 from dialer.sip.settings import EndpointSettings, InviteDraft, PreparedInvite
 from dialer.sip.transaction import State
 from dialer.sip.transaction_layer import TransactionLayer, server_key
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from dialer.sip.effects import Effect
     from dialer.sip.identity import Credentials, DialogState, HostPort, LegState
     from dialer.sip.register_client import RegisterDraft
+
+_UNSEEN_REQUESTS = 1_000  # more than one process sends within a dialog
 
 __all__ = ["Endpoint", "EndpointSettings", "InviteDraft", "PreparedInvite"]
 
@@ -85,6 +88,31 @@ class Endpoint:
             self._sessions.bye(session, reason)
         return effects
 
+    def reinvite(
+        self, call_id: str, body: bytes, now: float, content_type: str = "application/sdp"
+    ) -> list[Effect]:
+        """Send a re-INVITE within an answered call (RFC 3261 §14.1); `ReinviteAnswered` follows.
+
+        Nothing follows where the call ends first, or is unknown.
+        """
+        return self._modify("INVITE", call_id, body, now, content_type)
+
+    def update(
+        self, call_id: str, body: bytes, now: float, content_type: str = "application/sdp"
+    ) -> list[Effect]:
+        """Send an UPDATE within an answered call (RFC 3311 §5.1), as `reinvite` does."""
+        return self._modify("UPDATE", call_id, body, now, content_type)
+
+    def _modify(
+        self, method: str, call_id: str, body: bytes, now: float, content_type: str
+    ) -> list[Effect]:
+        effects = self._begin(now)
+        check_text(content_type)
+        session = self._sessions.by_call.get(call_id)
+        if session is not None:
+            self._sessions.modify(session, method, body, content_type)
+        return effects
+
     def cancel_leg(
         self, leg: LegState, now: float, credentials: Credentials | None = None
     ) -> list[Effect]:
@@ -104,6 +132,9 @@ class Endpoint:
             return effects
         authenticator = Authenticator(credentials, self._token) if credentials else None
         session = Session(Dialog.of_state(dialog), authenticator)
+        # Requests of the other process, such as refreshes, may have come after the state was
+        # stored; RFC 3261 §12.2.2 allows for gaps, not for a number that was used.
+        session.dialog.local_cseq += _UNSEEN_REQUESTS
         self._sessions.bye(session)
         self._sessions.add(session)
         return effects

@@ -1,9 +1,11 @@
-"""The extensions that an INVITE offers, and what a 420 or 421 makes of them (RFC 3261 §19.2)."""
+"""The extensions that an INVITE offers, and what a refusal makes of them (RFC 3261 §19.2)."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
+
+from dialer.sip.session_timer import minimum_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +27,10 @@ _WITHOUT: dict[str, dict[str, Any]] = {
 
 def offered(draft: InviteDraft) -> tuple[str, ...]:
     """Return the option tags of Supported."""
-    return ("100rel",) if draft.reliable_provisionals else ()
+    return (
+        *(("100rel",) if draft.reliable_provisionals else ()),
+        *(("timer",) if draft.session_expires else ()),
+    )
 
 
 def adjusted(draft: InviteDraft, response: Response) -> InviteDraft | None:
@@ -35,6 +40,8 @@ def adjusted(draft: InviteDraft, response: Response) -> InviteDraft | None:
             return _without(draft, _tags(response.values("unsupported")))
         case 421:
             return _requiring(draft, _tags(response.values("require")))
+        case 422:
+            return _longer(draft, minimum_of(response))
         case _:
             return None
 
@@ -58,6 +65,13 @@ def _without(draft: InviteDraft, unsupported: set[str]) -> InviteDraft | None:
             headers.append((name, kept))
     fresh = dataclasses.replace(draft, **changes, headers=tuple(headers))
     return None if fresh == draft else fresh
+
+
+def _longer(draft: InviteDraft, minimum: int | None) -> InviteDraft | None:
+    """Ask for a session interval that the far end takes (RFC 4028 §7.3)."""
+    if not draft.session_expires or minimum is None or minimum <= draft.session_expires:
+        return None
+    return dataclasses.replace(draft, session_expires=minimum, min_session_expires=minimum)
 
 
 def _requiring(draft: InviteDraft, required: set[str]) -> InviteDraft | None:

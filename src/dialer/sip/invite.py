@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dialer.sip.extensions import offered
 from dialer.sip.message import serialise
+from dialer.sip.session_timer import LEAST_INTERVAL
 from dialer.sip.settings import ALLOW
 
 if TYPE_CHECKING:
@@ -29,12 +30,24 @@ def invite_message(
         *credentials,
         ("Allow", ALLOW),
         ("Supported", ", ".join(offered(draft))),
+        *_session_interval(draft),
         ("User-Agent", settings.user_agent),
         *draft.headers,
     ]
     if draft.body:
         headers.append(("Content-Type", draft.content_type))
     return serialise(f"INVITE {leg.request_uri} SIP/2.0", headers, draft.body)
+
+
+def _session_interval(draft: InviteDraft) -> list[tuple[str, str]]:
+    """Ask for a session timer (RFC 4028 §7.1); who refreshes is left to the far end."""
+    if not draft.session_expires:
+        return []
+    minimum = draft.min_session_expires
+    # §5: the interval must not be below the minimum that goes with it.
+    interval = max(draft.session_expires, minimum)
+    headers = [("Session-Expires", str(interval))]
+    return [*headers, ("Min-SE", str(minimum))] if minimum > LEAST_INTERVAL else headers
 
 
 def contact_of(settings: EndpointSettings, draft: InviteDraft, transport: Transport) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Methods of the IANA registry that we know and do not do.
 _KNOWN = frozenset({"MESSAGE", "PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE"})
+SUPPORTED = "timer"  # the one extension that is done in requests of the peer (RFC 4028)
 _SCHEMES = frozenset({"sip", "sips", "tel"})
 
 
@@ -25,7 +26,7 @@ class Refusal:
 
 def capabilities() -> tuple[tuple[str, str], ...]:
     """Return the headers that say what we do (RFC 3261 §11.2)."""
-    return (("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", ""))
+    return (("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", SUPPORTED))
 
 
 def refusal(request: Request) -> Refusal | None:
@@ -38,8 +39,8 @@ def refusal(request: Request) -> Refusal | None:
         return Refusal(code, (("Allow", ALLOW),))
     if request.uri.partition(":")[0].lower() not in _SCHEMES:
         return Refusal(416)
-    required = request.values("require")
-    if required and request.method != "CANCEL":
-        # RFC 3261 §8.2.2.3: no extension is supported.
-        return Refusal(420, (("Unsupported", ", ".join(required)),))
+    unsupported = [tag for tag in request.values("require") if tag.lower() != SUPPORTED]
+    if unsupported and request.method != "CANCEL":
+        # RFC 3261 §8.2.2.3: it names what is not done.
+        return Refusal(420, (("Unsupported", ", ".join(unsupported)),))
     return None

@@ -6,6 +6,8 @@ import heapq
 import itertools
 from typing import Protocol
 
+_LEAST_SWEEP = 1_000
+
 
 class Owner(Protocol):
     """Something with named timers; `timers` holds the deadlines that are in force."""
@@ -17,16 +19,27 @@ class Owner(Protocol):
 
 
 class Schedule:
-    """The deadlines of all owners; start is O(log n), stop O(1)."""
+    """The deadlines of all owners; start is O(log n), stop O(1).
+
+    What was stopped long before its time is swept out now and then, so that it holds no more than
+    twice what is in force.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Owner, str]] = []
+        self._sweep_at = _LEAST_SWEEP
         self._order = itertools.count()
 
     def start(self, owner: Owner, timer: str, at: float) -> None:
         """Set, or move, a timer of `owner` to the time `at`."""
         owner.timers[timer] = at
         heapq.heappush(self._heap, (at, next(self._order), owner, timer))
+        if len(self._heap) >= self._sweep_at:
+            self._heap = [
+                entry for entry in self._heap if entry[2].timers.get(entry[3]) == entry[0]
+            ]
+            heapq.heapify(self._heap)
+            self._sweep_at = max(_LEAST_SWEEP, 2 * len(self._heap))
 
     def next_at(self) -> float | None:
         """Return the nearest deadline in force."""

@@ -7,85 +7,30 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dialer.sip.bodies import session_of
-from dialer.sip.client_non_invite import ClientNonInvite
-from dialer.sip.digest import Attempts
+from dialer.sip.client_requests import ClientRequest, ClientRequests
 from dialer.sip.effects import (
     AckMissing,
     AckReceived,
     CallEnded,
     InfoReceived,
+    RefreshDue,
+    ReinviteAnswered,
     ReinviteReceived,
-    SendDatagram,
 )
-from dialer.sip.message import Request, Response, serialise
 from dialer.sip.requests import capabilities, refusal
 from dialer.sip.server_invite import ServerInvite
 from dialer.sip.server_non_invite import ServerNonInvite
+from dialer.sip.session import Session, UnacknowledgedAnswer
+from dialer.sip.session_timer import Action, Outcome, Start, Stop, Timer, agreed_by
 from dialer.sip.transaction import Respond, State
-from dialer.sip.transaction_layer import MAGIC, Server, TransactionLayer, server_key
+from dialer.sip.transaction_layer import Server, TransactionLayer, server_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dialer.sip.dialog import Dialog, Key
-    from dialer.sip.digest import Authenticator
-    from dialer.sip.transaction import Failure
-
-_RETRANSMIT, _GIVE_UP = "retransmit", "give up"
-
-
-class Session:
-    """One answered call: its dialog, and what is under way within it.
-
-    `told` is False for one that the user agent never hears of: an extra fork, a late answer.
-    `contact` is the Contact value that its INVITE carried, None for the endpoint's own.
-    """
-
-    def __init__(
-        self,
-        dialog: Dialog,
-        authenticator: Authenticator | None = None,
-        ack: SendDatagram | None = None,
-        *,
-        told: bool = True,
-        contact: str | None = None,
-    ) -> None:
-        self.dialog = dialog
-        self.contact = contact
-        self.authenticator = authenticator
-        self.ack = ack
-        self.told = told
-        self.ending = False
-        self.confirmed = True  # False: we answered, and the ACK is yet to come
-        self.deferred_bye: tuple[str | None] | None = None  # its reason; it waits for an ACK
-        self.pending: Server | None = None  # their re-INVITE or UPDATE, not answered yet
-        self.answers: dict[int, UnacknowledgedAnswer] = {}  # our 2xx by CSeq number
-
-
-class UnacknowledgedAnswer:
-    """A 2xx to INVITE that is repeated until its ACK comes (RFC 3261 §13.3.1.4)."""
-
-    def __init__(
-        self, layer: TransactionLayer, server: Server, answer: Respond, missing: Callable[[], None]
-    ) -> None:
-        self.timers: dict[str, float] = {}
-        self._layer = layer
-        self._server = server
-        self._answer = answer
-        self._missing = missing
-        self._interval = layer.timings.t1
-        layer.schedule.start(self, _RETRANSMIT, layer.now + self._interval)
-        layer.schedule.start(self, _GIVE_UP, layer.now + 64 * layer.timings.t1)
-
-    def fire(self, timer: str) -> None:
-        """Repeat the 2xx, or give up."""
-        if timer == _GIVE_UP:
-            self.timers.clear()
-            self._missing()
-            return
-        self._interval = min(2 * self._interval, self._layer.timings.t2)
-        self._layer.feed_server(self._server, self._answer)
-        self._layer.schedule.start(self, _RETRANSMIT, self._layer.now + self._interval)
+    from dialer.sip.dialog import Key
+    from dialer.sip.message import Request, Response
+    from dialer.sip.session_timer import Input
 
 
 class Sessions:
@@ -93,13 +38,15 @@ class Sessions:
 
     def __init__(self, layer: TransactionLayer, token: Callable[[], str]) -> None:
         self._layer = layer
-        self._token = token
+        self._requests = ClientRequests(layer, token)
+        self.acknowledge = self._requests.acknowledge
         self.by_key: dict[Key, Session] = {}
         self.by_call: dict[str, Session] = {}
 
     def add(self, session: Session) -> None:
         """Keep a session; one that is told can be named by its Call-ID."""
         self.by_key[session.dialog.key] = session
+        session.on_timer = lambda timer: self.feed_timer(session, Timer(timer))
         if session.told:
             self.by_call[session.dialog.call_id] = session
 
@@ -109,14 +56,82 @@ class Sessions:
 
     # Our own requests.
 
-    def acknowledge(
-        self, dialog: Dialog, cseq: int, headers: list[tuple[str, str]]
-    ) -> SendDatagram:
-        """Return the ACK of a 2xx (RFC 3261 §13.2.2.4); `headers` are the INVITE's credentials."""
-        uri, route, destination = dialog.addressing()
-        via = self._layer.settings.via(MAGIC + self._token(), destination.transport)
-        lines = dialog.headers("ACK", via, route, cseq) + headers
-        return SendDatagram(serialise(f"ACK {uri} SIP/2.0", lines), destination)
+    def modify(self, session: Session, method: str, body: bytes, content_type: str) -> None:
+        """Send the re-INVITE or UPDATE that the user agent asks for; raises ValueError."""
+        if session.ending:
+            return
+        if session.own is not None:
+            # RFC 3261 §14.1: one at a time.
+            self._layer.tell(ReinviteAnswered(session.dialog.call_id, 491))
+            return
+        self._ask(session, method, body, content_type, told=True)
+
+    def _ask(
+        self,
+        session: Session,
+        method: str,
+        body: bytes = b"",
+        content_type: str = "",
+        *,
+        told: bool = False,
+    ) -> None:
+        request = ClientRequest(
+            method,
+            partial(self._modified, session),
+            body=body,
+            content_type=content_type,
+            told=told,
+        )
+        if session.pending is not None and request.offers:
+            # RFC 3261 §14.1, RFC 3311 §5.1: not while theirs is not answered.
+            self._requests.wait(session, request)
+        else:
+            self._requests.send(session, request)
+        session.own = request
+
+    def _modified(self, session: Session, code: int, response: Response | None) -> None:
+        """Act on the final response to our re-INVITE or UPDATE."""
+        request, session.own = session.own, None
+        if request is None:
+            return
+        dialog = session.dialog
+        if response is not None and code < 300:
+            dialog.refresh(response)
+            given: Input = agreed_by(response)
+        else:
+            # RFC 3261 §12.2.1.2: these say that the peer has no such dialog.
+            given = Outcome.LOST if code in {408, 481} else Outcome.REFUSED
+        if request.told:
+            answer = session_of(response) if response is not None else (b"", "")
+            self._layer.tell(ReinviteAnswered(dialog.call_id, code, *answer))
+        if code in {405, 501} and request.method == "UPDATE":
+            session.updates = False
+            if not request.told:
+                self._refresh(session)
+                return
+        self.feed_timer(session, given)
+
+    def feed_timer(self, session: Session, given: Input) -> None:
+        """Give one input to the session timer."""
+        for output in session.timer.handle(given):
+            if isinstance(output, Start):
+                at = self._layer.now + output.seconds
+                self._layer.schedule.start(session, output.timer, at)
+            elif isinstance(output, Stop):
+                session.timers.pop(output.timer, None)
+            elif output is Action.REFRESH:
+                self._refresh(session)
+            else:
+                self.bye(session, 'SIP;cause=408;text="Session expired"')
+
+    def _refresh(self, session: Session) -> None:
+        """Refresh the session (RFC 4028 §7.4); a request that is out already will do as well."""
+        if session.own is not None:
+            return
+        if session.updates:
+            self._ask(session, "UPDATE")
+        else:
+            self._layer.tell(RefreshDue(session.dialog.call_id))
 
     def bye(self, session: Session, reason: str | None = None) -> None:
         """Send BYE, unless one is out already.
@@ -128,56 +143,30 @@ class Sessions:
         if not session.confirmed:
             session.deferred_bye = (reason,)
             return
-        extra = [("Reason", reason)] if reason else []
-        self._send_bye(session, extra, Attempts())
-        session.ending = True
-
-    def _send_bye(self, session: Session, extra: list[tuple[str, str]], attempts: Attempts) -> None:
-        dialog, settings = session.dialog, self._layer.settings
-        uri, route, destination = dialog.addressing()
-        branch = MAGIC + self._token()
-        cseq = dialog.local_cseq + 1
-        headers = dialog.headers("BYE", settings.via(branch, destination.transport), route, cseq)
-        if session.authenticator is not None:
-            headers += session.authenticator.headers("BYE", uri)
-        headers += [*extra, ("User-Agent", settings.user_agent)]
-        data = serialise(f"BYE {uri} SIP/2.0", headers)
-        dialog.local_cseq = cseq
-        self._layer.start_client(
-            branch,
-            "BYE",
-            ClientNonInvite(data, self._layer.timings_for(destination)),
-            destination,
-            partial(self._bye_answered, session, extra, attempts, destination.host),
-            partial(self._bye_failed, session),
-        )
-
-    def _bye_answered(
-        self,
-        session: Session,
-        extra: list[tuple[str, str]],
-        attempts: Attempts,
-        target: str,
-        response: Response,
-    ) -> None:
-        if response.code < 200:
-            return
-        authenticator = session.authenticator
-        challenged = response.code in {401, 407} and self._layer.source.host == target
-        if challenged and authenticator is not None and authenticator.accept(response, attempts):
-            self._send_bye(session, extra, attempts)
-            return
+        headers = (("Reason", reason),) if reason else ()
         # RFC 3261 §15.1.1: whatever the final response, the dialog is over.
-        self._over(session, by_peer=False, reasons=response.values("reason"))
+        request = ClientRequest("BYE", partial(self._bye_answered, session), headers=headers)
+        self._requests.send(session, request)
+        session.ending = True
+        self._settle(session)
 
-    def _bye_failed(self, session: Session, _failure: Failure) -> None:
-        self._over(session, by_peer=False)
+    def _bye_answered(self, session: Session, _code: int, response: Response | None) -> None:
+        reasons = response.values("reason") if response is not None else ()
+        self._over(session, by_peer=False, reasons=reasons)
+
+    def _settle(self, session: Session) -> None:
+        """Let go of what would go on in a session that ends."""
+        self.feed_timer(session, Outcome.OVER)
+        if session.own is not None:
+            session.own.drop()
+            session.own = None
 
     def _over(self, session: Session, *, by_peer: bool, reasons: tuple[str, ...] = ()) -> None:
         """Forget a session, and tell it once."""
         for answer in session.answers.values():
             answer.timers.clear()
         session.answers.clear()
+        self._settle(session)
         if session.pending is not None:
             # RFC 3261 §15.1.2: pending requests get 487.
             self.answer(session.pending, 487)
@@ -213,6 +202,7 @@ class Sessions:
 
     def _within(self, session: Session, server: Server, request: Request) -> None:
         refused = refusal(request)
+        session.learn(request)
         if refused is not None:
             self.answer(server, refused.code, refused.headers)
         elif session.ending or request.method == "NOTIFY":
@@ -223,6 +213,20 @@ class Sessions:
         elif request.method == "INFO":
             self.answer(server, 200)
             self._layer.tell(InfoReceived(request.call_id, request.body, request.content_type))
+        elif session.timer.too_small(request):
+            self.answer(server, 422, (("Min-SE", str(session.timer.minimum)),))
+        elif request.method == "UPDATE" and not session_of(request)[0]:
+            # A refresh: there is nothing to decide.
+            given, headers = session.timer.answer(request)
+            contact = session.contact or self._layer.settings.contact(
+                transport=server.source.transport
+            )
+            self.answer(server, 200, (("Contact", contact), *capabilities(), *headers))
+            session.dialog.refresh(request)
+            self.feed_timer(session, given)
+        elif session.own is not None and session.own.offers:
+            # RFC 3261 §14.2, RFC 3311 §5.2: ours is on its way.
+            self.answer(server, 491)
         elif session.pending is not None:
             # RFC 3261 §14.2, RFC 3311 §5.2: one at a time; come again within 10 s.
             wait = zlib.crc32(request.via.branch.encode()) % 11
@@ -268,6 +272,8 @@ class Sessions:
             session.pending = None
         if 200 <= answer.code < 300:
             session.dialog.refresh(server.request)
+            given, _ = session.timer.answer(server.request)
+            self.feed_timer(session, given)
             if server.request.method == "INVITE" and server.machine.state is State.PROCEEDING:
                 self.await_ack(session, server, answer)
         self._layer.feed_server(server, answer)

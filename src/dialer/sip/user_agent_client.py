@@ -206,6 +206,7 @@ class UserAgentClient:
 
     def _progressed(self, call: ClientCall, branch: Branch, response: Response) -> None:
         branch.provisional = True
+        branch.updates = branch.updates or "UPDATE" in response.values("allow")
         call.rang = call.rang or response.code == 180
         branch.timers.pop(NEXT_TARGET, None)
         number = response_number(response) if call.draft.reliable_provisionals else None

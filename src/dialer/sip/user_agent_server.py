@@ -10,10 +10,11 @@ from dialer.sip.dialog import Dialog
 from dialer.sip.effects import CancelReceived, InfoReceived, InviteReceived
 from dialer.sip.fields import parse_address
 from dialer.sip.message import uri_user
-from dialer.sip.requests import capabilities, refusal
+from dialer.sip.requests import SUPPORTED, capabilities, refusal
 from dialer.sip.server_invite import ServerInvite
 from dialer.sip.server_non_invite import ServerNonInvite
-from dialer.sip.sessions import Session, Sessions
+from dialer.sip.session import Session
+from dialer.sip.session_timer import SessionTimer
 from dialer.sip.settings import ALLOW
 from dialer.sip.transaction import Respond, State
 from dialer.sip.transaction_layer import Server, TransactionLayer, server_key
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from dialer.sip.client_call import ClientCall
     from dialer.sip.message import Request
+    from dialer.sip.sessions import Sessions
     from dialer.sip.user_agent_client import UserAgentClient
 
 
@@ -84,6 +86,11 @@ class UserAgentServer:
             self._layer.reject(request, 481)
 
     def _invite(self, request: Request) -> None:
+        timer = SessionTimer()
+        if request.first("replaces"):
+            # RFC 3891 §3: no dialog of ours is given to another caller.
+            self._layer.reject(request, 481)
+            return
         if not self._layer.settings.accept_calls:
             self._layer.reject(request, 480)
             return
@@ -91,6 +98,9 @@ class UserAgentServer:
         if known is not None or request.call_id in self._sessions.by_call:
             # RFC 3261 §8.2.2.2: the same request by two ways; one Call-ID names one call here.
             self._layer.reject(request, 482)
+            return
+        if timer.too_small(request):
+            self._layer.reject(request, 422, (("Min-SE", str(timer.minimum)),))
             return
         machine = ServerInvite(self._layer.timings_for(self._layer.source))
         server = self._layer.start_server(server_key(request), machine, request, self._layer.source)
@@ -191,23 +201,23 @@ class UserAgentServer:
         request = server.request
         self._layer.source = server.source
         lines = list(headers)
+        within = self._sessions.find(request)
         if 100 < code < 300:
             # RFC 3261 §12.1.1: the route set and our target; §13.3.1.4: what we can do.
             if not request.to_tag:
                 lines += [("Record-Route", value) for value in request.values("record-route")]
-            within = self._sessions.find(request)
             own = self._layer.settings.contact(transport=server.source.transport)
             lines += [("Contact", (within.contact if within else None) or own)]
         if 200 <= code < 300:
-            lines += [("Allow", ALLOW), ("Supported", "")]
+            timer = within.timer if within else SessionTimer()
+            lines += [("Allow", ALLOW), ("Supported", SUPPORTED), *timer.answer(request)[1]]
         if body:
             lines.append(("Content-Type", content_type))
         call = self.calls.get(request.call_id)
         if call is None or call.server is not server:
             data = self._layer.response(request, code, phrase, headers=lines, body=body)
-            session = self._sessions.find(request)
-            if session is not None:
-                self._sessions.respond_within(session, server, Respond(code, data))
+            if within is not None:
+                self._sessions.respond_within(within, server, Respond(code, data))
             return
         tag = call.local_tag if code > 100 else ""
         answer = Respond(code, self._layer.response(request, code, phrase, tag, lines, body))
@@ -216,8 +226,10 @@ class UserAgentServer:
             return
         del self.calls[request.call_id]
         if code < 300:
-            session = Session(Dialog.of_called(request, tag, server.source))
+            session = Session(Dialog.of_called(request, tag, server.source), caller=False)
             session.confirmed = False
+            session.learn(request)
             self._sessions.add(session)
+            self._sessions.feed_timer(session, session.timer.answer(request)[0])
             self._sessions.await_ack(session, server, answer)
         self._layer.feed_server(server, answer)

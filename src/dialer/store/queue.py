@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from dialer.store.pool import Connection, Database
 
+READY_BOUND = 1000  # calls of a campaign that are ready at a time
+
 START_DUE = """
 WITH started AS (
     UPDATE campaigns
@@ -169,6 +171,17 @@ RETURNING r.rank, k.id, k.account_id, k.campaign_id, k.number, k.dialable, k.pro
 CLAIM = PICK + TAKE
 CLAIM_BY_NUMBER = PICK_BY_NUMBER + TAKE
 
+SET_ASIDE = """
+WITH blocked AS (
+    SELECT ready.call_id FROM ready JOIN calls ON calls.id = ready.call_id
+    WHERE ready.campaign_id = $1 AND NOT calls.number LIKE ANY($2::text[])
+    FOR UPDATE OF ready SKIP LOCKED
+), gone AS (
+    DELETE FROM ready USING blocked WHERE ready.call_id = blocked.call_id
+)
+SELECT count(*) FROM blocked
+"""
+
 # The campaign's lock keeps a finish out, which takes calls in another order.
 GIVE_BACK = """
 WITH campaign AS (
@@ -207,7 +220,7 @@ async def start_due_campaigns(db: Database, now: dt.datetime | None = None) -> i
 
 
 async def promote(
-    db: Database, *, bound: int = 1000, full: bool = False, now: dt.datetime | None = None
+    db: Database, *, bound: int = READY_BOUND, full: bool = False, now: dt.datetime | None = None
 ) -> int:
     """Fill the ready set of every campaign in progress up to `bound` calls; return how many came.
 
@@ -301,6 +314,15 @@ async def claim_unroutable(
         return _in_order(
             await connection.fetch(CLAIM_BY_NUMBER, *which, _patterns(prefixes), begins)
         )
+
+
+async def set_aside(db: Database, campaign_id: int, prefixes: Collection[str]) -> int:
+    """Take ready calls whose number begins with none of `prefixes` out of the ready set.
+
+    They wait for the next full promotion, so that those behind them get ready; return how many.
+    """
+    async with session(db) as connection:
+        return int(await connection.fetchval(SET_ASIDE, campaign_id, _patterns(prefixes)))
 
 
 async def give_back(

@@ -432,52 +432,6 @@ class UndialedResult:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class TrunkHold:
-    """Since when, why and by whom a trunk is held."""
-
-    at: dt.datetime
-    reason: str
-    by: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class NodeTrunk:
-    """A trunk as one live node has it: its calls that are up there, and what the node publishes."""
-
-    node: str
-    calls_up: int
-    published: Mapping[str, Any]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class TrunkTraffic:
-    """How many calls a trunk was given in some time, and how many ended, and were answered."""
-
-    calls: int
-    ended: int
-    answered: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Trunk:
-    """A trunk over all live nodes."""
-
-    name: str
-    hold: TrunkHold | None
-    nodes: tuple[NodeTrunk, ...]
-    calls_up: int
-    traffic: TrunkTraffic
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RecentLeg:
-    """A leg, with the call that it was of."""
-
-    call_id: int
-    leg: Leg
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Event:
     """A status change, as the outbox tells it. `cursor` goes into the next read."""
 

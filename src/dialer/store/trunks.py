@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dialer.store import rows
 from dialer.store.pool import session
-from dialer.store.records import NodeTrunk, RecentLeg, Trunk, TrunkHold, TrunkTraffic
+from dialer.store.trunk_records import NodeTrunk, RecentLeg, Trunk, TrunkHold, TrunkTraffic
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -250,7 +250,7 @@ class OutboundCall:
         try:
             if event.body:
                 body = self._route.session.answer(event.body, event.content_type)
-            elif event.method == "INVITE":
+            else:
                 body = self._route.session.offer()
         except UNUSABLE as error:
             _log.debug("re-INVITE refused", call_id=self.call_id, reason=str(error))
@@ -270,6 +270,19 @@ class OutboundCall:
         if not event.body:
             return
         try:  # the answer to the offer in our 200 to a re-INVITE without SDP
+            self._route.session.accept(event.body, event.content_type)
+        except UNUSABLE as error:
+            _log.debug("media stays as it was", call_id=self.call_id, reason=str(error))
+
+    def _refresh(self, _event: effects.RefreshDue) -> None:
+        driver, now = self._route.driver, self._clock.monotonic()
+        driver.perform(driver.endpoint.reinvite(self.call_id, self._route.session.offer(), now))
+
+    def _reinvite_answered(self, event: effects.ReinviteAnswered) -> None:
+        if event.code >= 300 or not event.body:
+            _log.debug("media stays as it was", call_id=self.call_id, code=event.code)
+            return
+        try:
             self._route.session.accept(event.body, event.content_type)
         except UNUSABLE as error:
             _log.debug("media stays as it was", call_id=self.call_id, reason=str(error))
@@ -344,6 +357,8 @@ class OutboundCall:
         effects.InviteResent: _resent,
         effects.CallEnded: _ended,
         effects.ReinviteReceived: _reinvited,
+        effects.ReinviteAnswered: _reinvite_answered,
+        effects.RefreshDue: _refresh,
         effects.AckReceived: _acknowledged,
         effects.InviteTimedOut: _timed_out,
         effects.CancelTimedOut: _cancel_timed_out,

@@ -129,6 +129,13 @@ def test_the_beginnings_of_numbers_are_those_of_all_its_trunks(matches, expected
     assert found == (None if expected is None else frozenset(expected))
 
 
+def test_the_usable_beginnings_are_those_of_trunks_that_are_neither_down_nor_held():
+    states = [state(name, match=(f"+{place}",)) for place, name in enumerate("abc")]
+    states[0].health.asked_to_wait(30, NOW)
+    found = choice(*states).usable_beginnings(campaign("a", "b", "c", held=("b",)), NOW)
+    assert found == {"+2"}
+
+
 def test_without_a_trunk_of_its_own_nothing_is_known_of_a_campaigns_numbers():
     chosen = choice(state("a"))
     with capture_logs() as logged:

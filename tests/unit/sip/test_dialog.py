@@ -118,3 +118,32 @@ def test_state_as_text_and_back():
 def test_a_strict_router_that_fits_no_request_line_stands_in_route():
     dialog = of_caller(contact="<sip:t@192.0.2.9>", record_route="<no uri>")
     assert dialog.addressing() == ("sip:t@192.0.2.9", ("<no uri>",), TRUNK)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+@pytest.mark.parametrize(
+    ("contact", "port", "named"),
+    [
+        ("<sip:t@192.0.2.9>", None, None),
+        ("<sip:t@192.0.2.9:5090>", 5090, None),
+        ("<sip:t@192.0.2.9:5090;ob>", 5090, None),
+        ("<sip:t@192.0.2.9:5090;transport=UDP>", 5090, "udp"),
+        ("<sip:t@192.0.2.9:5090;transport=tls>", 5090, "tls"),
+        ("<sip:t@192.0.2.9:5090;Transport=TCP>", 5090, "tcp"),
+        ("<sips:t@192.0.2.9>", 5061, "tls"),
+    ],
+)
+def test_a_dialog_keeps_its_transport_where_the_target_names_none(contact, port, named, transport):
+    response = as_response(response_bytes(200, "OK", contact=contact))
+    trunk = HostPort("198.51.100.1", 5061, transport)
+    dialog = Dialog.of_caller(response, OUR_FROM, "sip:200@trunk.example", trunk)
+    expected = named or transport
+    default = 5061 if expected == "tls" else 5060
+    assert dialog.addressing()[2] == HostPort("192.0.2.9", port or default, expected)
+    assert Dialog.of_state(dialog.state()).addressing() == dialog.addressing()
+
+
+def test_the_target_of_last_resort_names_its_transport():
+    request = as_request(request_bytes(contact=None, **{"from": "<nonsense>;tag=x"}))
+    dialog = Dialog.of_called(request, "ours", HostPort("192.0.2.9", 5061, "tls"))
+    assert dialog.remote_target == "sip:192.0.2.9:5061;transport=tls"

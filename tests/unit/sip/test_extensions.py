@@ -1,4 +1,4 @@
-"""420 and 421: the INVITE that is sent instead, once."""
+"""420, 421 and 422: the INVITE that is sent instead, once."""
 
 from __future__ import annotations
 
@@ -30,6 +30,38 @@ CSeq: 1 INVITE\r
 def test_100rel_is_offered_where_the_draft_says_so():
     assert offered(draft()) == ()
     assert offered(draft(reliable_provisionals=True)) == ("100rel",)
+    assert offered(draft(reliable_provisionals=True, session_expires=90)) == ("100rel", "timer")
+
+
+@pytest.mark.parametrize(
+    ("interval", "minimum", "expires", "min_se"),
+    [
+        (0, 90, "", ""),
+        (0, 300, "", ""),
+        (1800, 90, "1800", ""),
+        (1800, 300, "1800", "300"),
+        (120, 300, "300", "300"),
+    ],
+)
+def test_the_session_interval_that_an_invite_asks_for(dialer, interval, minimum, expires, min_se):
+    _, data = invite(dialer, session_expires=interval, min_session_expires=minimum)
+    request = as_request(data)
+    assert (request.first("session-expires"), request.first("min-se")) == (expires, min_se)
+    assert ("timer" in request.values("supported")) is (interval > 0)
+
+
+def test_a_422_raises_the_interval_to_what_it_asks_for():
+    fresh = adjusted(draft(session_expires=600), refusal(422, min_se="900"))
+    assert (fresh.session_expires, fresh.min_session_expires) == (900, 900)
+
+
+@pytest.mark.parametrize("min_se", [None, "", "nonsense", "600", "90"])
+def test_a_422_that_asks_for_nothing_longer_stands(min_se):
+    assert adjusted(draft(session_expires=600), refusal(422, min_se=min_se)) is None
+
+
+def test_a_422_to_an_invite_without_a_timer_stands():
+    assert adjusted(draft(), refusal(422, min_se="900")) is None
 
 
 @pytest.mark.parametrize("unsupported", ["100rel", "100REL, foo", "timer, 100rel"])

@@ -68,13 +68,51 @@ def test_options_says_what_we_do(dialer):
     response = only_response(dialer.receive(request_bytes("OPTIONS"), PEER, 0.0))
     assert "INVITE" in response.values("allow")
     assert response.first("accept") == "application/sdp"
-    assert "supported" in response.headers
+    assert response.values("supported") == ("timer",)
 
 
 def test_an_unsupported_extension(phone):
     data = request_bytes(require="100rel, nothing")
     response = only_response(phone.receive(data, PEER, 0.0))
     assert (response.code, response.values("unsupported")) == (420, ("100rel", "nothing"))
+
+
+def test_session_timers_may_be_required(phone):
+    [event] = told(phone.receive(request_bytes(require="Timer"), PEER, 0.0))
+    assert isinstance(event, InviteReceived)
+    mixed = request_bytes(require="timer, replaces", call_id="call-2", cseq="8 INVITE")
+    response = only_response(phone.receive(mixed.replace(b"peer", b"two"), PEER, 0.0))
+    assert (response.code, response.values("unsupported")) == (420, ("replaces",))
+
+
+def test_nobody_takes_a_call_over(dialer, phone):
+    data = request_bytes(replaces="call-9;to-tag=a;from-tag=b")
+    for endpoint in (dialer, phone):
+        assert only_response(endpoint.receive(data, PEER, 0.0)).code == 481
+
+
+@pytest.mark.parametrize(
+    ("supported", "asked", "given", "require"),
+    [
+        ("timer", "1800", "1800;refresher=uac", "timer"),
+        ("timer", "1800;refresher=uas", "1800;refresher=uas", "timer"),
+        ("", "1800", "1800;refresher=uas", ""),
+        ("timer", None, "", ""),
+    ],
+)
+def test_our_answer_says_who_refreshes(phone, supported, asked, given, require):
+    data = request_bytes(supported=supported, session_expires=asked)
+    [event] = told(phone.receive(data, PEER, 0.0))
+    answer = only_response(phone.respond(event.transaction, 200, body=b"a", now=0.1))
+    assert (answer.first("session-expires"), answer.first("require")) == (given, require)
+    assert answer.values("supported") == ("timer",)
+
+
+def test_a_call_with_too_short_an_interval_is_refused(phone):
+    data = request_bytes(supported="timer", session_expires="60")
+    response = only_response(phone.receive(data, PEER, 0.0))
+    assert (response.code, response.first("min-se")) == (422, "90")
+    assert phone.idle
 
 
 @pytest.mark.parametrize(

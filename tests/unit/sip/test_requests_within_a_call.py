@@ -80,6 +80,18 @@ def test_a_reinvite_is_the_user_agents_to_answer(dialer, method):
     assert bye.destination == HostPort("192.0.2.9", 5071)  # the target was refreshed
 
 
+def test_an_update_without_a_body_is_answered_whatever_is_under_way(dialer):
+    call_id, headers = call_up(dialer, contact_user="us")
+    dialer.receive(within("INVITE", headers, 1, body=b"o"), PEER, 1.0)
+    moved = {"contact": "<sip:moved@192.0.2.9:5071>"}
+    effects = dialer.receive(within("UPDATE", headers, 2, **moved), PEER, 1.1)
+    answer = only_response(effects)
+    assert (answer.code, answer.body, answer.contact) == (200, b"", "sip:us@192.0.2.1:5060")
+    assert told(effects) == []
+    [bye] = dialer.bye(call_id, 2.0)
+    assert bye.destination == HostPort("192.0.2.9", 5071)
+
+
 def test_the_answer_to_a_reinvite_keeps_the_contact_of_the_invite(dialer):
     _, headers = call_up(dialer, contact_user="us", contact_address=("203.0.113.7", 40000))
     effects = dialer.receive(within("INVITE", headers, 1, body=b"o"), PEER, 1.0)
@@ -104,9 +116,9 @@ def test_cancel_of_a_reinvite(dialer):
     cancel = request_bytes("CANCEL", via=via, cseq="1 CANCEL", **headers)
     codes = [as_response(data).code for data in sent(dialer.receive(cancel, PEER, 1.1))]
     assert codes == [200, 487]
-    assert [type(e) for e in told(dialer.receive(within("UPDATE", headers, 2), PEER, 1.2))] == [
-        ReinviteReceived
-    ]
+    assert [
+        type(e) for e in told(dialer.receive(within("UPDATE", headers, 2, body=b"o"), PEER, 1.2))
+    ] == [ReinviteReceived]
 
 
 def test_bye_answers_a_pending_reinvite_with_487(dialer):

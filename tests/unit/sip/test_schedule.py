@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 from dialer.sip.schedule import Schedule
@@ -68,3 +70,16 @@ def test_an_owner_may_stop_the_others_and_start_anew(schedule):
     schedule.run_due(1.0)
     assert owner.fired == ["A", "again", "again"]
     assert schedule.next_at() is None
+
+
+def test_what_was_stopped_is_not_kept_until_its_time(schedule):
+    gone = []
+    for number in range(20_000):
+        owner = Owner()
+        schedule.start(owner, "A", 1e6 + number)
+        if number % 100:
+            owner.timers.clear()
+            gone.append(weakref.ref(owner))
+    del owner
+    assert sum(reference() is not None for reference in gone) < 1_000
+    assert schedule.next_at() == 1e6
