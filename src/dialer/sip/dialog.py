@@ -159,4 +159,4 @@ def _target(last_resort: HostPort, *uris: str) -> str:
 
 
 def _fits_request_line(uri: str) -> bool:
-    return len(uri) <= MAX_URI and ":" in uri and not any(c in uri for c in ' \t<>"')
+    return len(uri) <= MAX_URI and ":" in uri and not any(c in '<>"' or c.isspace() for c in uri)

@@ -98,6 +98,8 @@ class Connection(asyncio.Protocol):
         self._write(data)
 
     def _write(self, data: bytes) -> None:
+        if self._transport.is_closing():
+            return  # it broke while we wrote before; the loop tells so soon
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > MAX_PENDING:
             self.fail("reads too slowly: over 1 MiB waits for it")
@@ -119,10 +121,14 @@ class Connection(asyncio.Protocol):
         if self._over:
             return
         self.heard = True
+        pings = 0
         for item in self._framing.feed(data):
+            pings += item is KeepAlive.PING
             self._take(item)
             if self._over:
                 return
+        if pings:
+            self._write(KeepAlive.PONG.value * pings)  # in one piece: there may be thousands
         if not self._framing.pending:
             self._partial_since = None
         elif self._partial_since is None:
@@ -137,7 +143,6 @@ class Connection(asyncio.Protocol):
             self._owner.received(self, item)
         elif item is KeepAlive.PING:
             self.active_at = self._clock.monotonic()
-            self._write(KeepAlive.PONG.value)
         elif item is KeepAlive.PONG:
             self._answers_pings = True
             self._pong_due = None

@@ -94,6 +94,12 @@ def test_cseq_in_both_directions():
     assert dialog.headers("BYE", "via", (), 2)[-1] == ("CSeq", "2 BYE")
 
 
+@pytest.mark.parametrize("blank", ["\u2028", "\u00a0", "\u3000"])
+def test_no_blank_of_any_alphabet_gets_into_a_request_line(blank):
+    dialog = of_caller(contact=f"<sip:200@192.0.2.9{blank}x>")
+    assert dialog.remote_target == "sip:200@trunk.example"
+
+
 def test_a_target_refresh_replaces_the_target_only():
     dialog = of_caller(contact="<sip:t@192.0.2.9>", record_route="<sip:p;lr>")
     dialog.refresh(as_request(request_bytes(contact="<sip:new@192.0.2.8>", record_route="<sip:q>")))
