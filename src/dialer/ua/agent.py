@@ -127,6 +127,12 @@ class UserAgent:
         reasons = (line.driver.transport.why_not(target) for line in self._lines.values())
         return next(filter(None, reasons), "")
 
+    async def why_unreachable(self, trunk: Trunk) -> str:
+        """Return why a trunk has no server, or the last connection to one failed; "" if unknown."""
+        hop = next_hop(trunk, preloaded_route(trunk, self.status(trunk.name)))
+        found = await self._find(trunk, hop)
+        return found.reason or next(filter(None, map(self.why_not, found.targets)), "")
+
     async def start(self) -> None:
         """Listen where the settings name an address.
 
