@@ -1,17 +1,17 @@
-"""The command line: serve, demo, dial, campaign, call, db."""
+"""The command line: serve, demo, dial, campaign, call, trunk, db."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer needs it at run time
 from typing import Annotated
 
 import typer
 
-from dialer import __version__, campaign_commands, config, log
+from dialer import __version__, campaign_commands, config, log, trunk_commands
 from dialer.api.settings import SettingsError
 from dialer.client import ApiProblem
-from dialer.command import Mistake, run
+from dialer.command import ConfigFile, Mistake, run
 from dialer.store.errors import StoreError
 
 app = typer.Typer(
@@ -22,13 +22,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 database = typer.Typer(help="Look after the database.", no_args_is_help=True)
-
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", envvar="DIALER_CONFIG", metavar="FILE", help="The configuration file."
-    ),
-]
 
 MISTAKES = (config.ConfigError, SettingsError, ApiProblem, StoreError, Mistake)
 
@@ -138,6 +131,7 @@ def dial(
 
 app.add_typer(campaign_commands.app, name="campaign")
 app.command("call")(campaign_commands.call)
+app.add_typer(trunk_commands.app, name="trunk")
 app.add_typer(database, name="db")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 TOKEN = "DIALER_API_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 LOCAL_API = "http://127.0.0.1:8080"
 
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", envvar="DIALER_CONFIG", metavar="FILE", help="The configuration file."
+    ),
+]
 Api = Annotated[
     str, typer.Option("--api", envvar="DIALER_API", metavar="URL", help="Address of the API.")
 ]

@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import re
 import signal
 from typing import TYPE_CHECKING, Any
 
-from dialer.campaign.header_template import filled
-from dialer.campaign.number import NumberError, normalise
-from dialer.campaign.number_rewriting import rewritten
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.outcome_table import OutcomeTable
 from dialer.clock import SystemClock
 from dialer.config import ConfigError
-from dialer.config_section import host_and_port
 from dialer.conversation.prompt import play_prompt
 from dialer.engine.placer import evidence_of
-from dialer.engine.trunk_definition import TrunkDefinition, definition_of
 from dialer.our_side import start_user_agent
 from dialer.sip.identity import HostPort
+from dialer.trial_call import hint, number_of, request_over, trunk_named, why_not_reached
 from dialer.ua.audio import AudioError, AudioLibrary
-from dialer.ua.call import Answered, CallRequest, InviteSent, LocalCause, Trunk
+from dialer.ua.call import Answered, InviteSent
 from dialer.ua.ladder import Ladder
 from dialer.ua.media_ports import NoPortAvailable
-from dialer.ua.sockets import where
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dialer.campaign.number import Number
     from dialer.config import Config
+    from dialer.engine.trunk_definition import TrunkDefinition
     from dialer.ua.agent import UserAgent
-    from dialer.ua.call import CallEvent, CallResult, LegIdentity
+    from dialer.ua.call import CallEvent, CallRequest, CallResult, LegIdentity, Trunk
     from dialer.ua.trunk_status import TrunkStatus
 
 EXIT_CODES = {
@@ -62,9 +56,9 @@ async def dial_once(
     ring_timeout: float,
 ) -> int:
     """Place the call, print what passes, and return the exit code; raises ConfigError."""
-    definition = _definition(settings, trunk_name)
+    definition = trunk_named(settings, trunk_name, "--trunk")
     trunk = definition.trunk
-    target = _number(settings, number)
+    target = number_of(settings, number, "NUMBER")
     if not target.dialable:
         say(
             f"{number} cannot be dialled: {target.problem}; an extension of a PBX is dialled"
@@ -77,23 +71,25 @@ async def dial_once(
             await library.fetch(play, trunk.codecs[0])
         except AudioError as error:
             raise ConfigError(str(error)) from None
-    request = _request(definition, target.text, caller_id or definition.caller_id, ring_timeout)
+    try:
+        request = request_over(definition, target.text, caller_id, ring_timeout)
+    except ValueError as error:
+        raise ConfigError(f"NUMBER or --caller-id: {error}") from None
     clock = SystemClock()
     statuses: asyncio.Queue[TrunkStatus] = asyncio.Queue()
     agent = await start_user_agent(
         settings,
         clock,
+        fraction=lambda: 0.0,  # a registration begins at once
         on_message=Ladder(say, clock),
         on_status=lambda _name, _before, after: statuses.put_nowait(after),
     )
-    hint = ""
     try:
         if reason := await _register(agent, trunk, statuses):
             say(f"\nnot registered with {trunk.host}, so it was not called: {reason}")
             return TROUBLE
         result, at = await _call(agent, request, play, library)
-        if result is not None:
-            hint = await _hint(agent, trunk, result.local_cause, at)
+        why_not = agent.why_not(at) or await why_not_reached(agent, trunk)
     except ValueError as error:
         raise ConfigError(f"NUMBER or --caller-id: {error}") from None
     except NoPortAvailable as error:
@@ -103,46 +99,7 @@ async def dial_once(
     if result is None:
         say("\nleft before the call was over")
         return EXIT_CODES[Outcome.CANCELLED]
-    return _tell(definition, result, hint)
-
-
-def _number(settings: Config, text: str) -> Number:
-    try:
-        return normalise(text, settings.numbers.internal_pattern())
-    except NumberError as error:
-        raise ConfigError(f"NUMBER {error}") from None
-
-
-def _definition(settings: Config, name: str) -> TrunkDefinition:
-    """Return the trunk of that name, or one for a bare address."""
-    for one in settings.trunk:
-        if one.name == name:
-            return definition_of(settings, one)
-    known = ", ".join(one.name for one in settings.trunk) or "none; name a file with --config"
-    if not re.search(r"[.:]", name):
-        raise ConfigError(f"no trunk is named {name!r}; configured: {known}")
-    try:
-        host, port = host_and_port(name)
-    except ValueError as error:
-        raise ConfigError(f"--trunk: {error}; configured trunks: {known}") from None
-    return TrunkDefinition(Trunk(name=name, host=host, port=port))
-
-
-def _request(
-    definition: TrunkDefinition, number: str, caller_id: str, ring_timeout: float
-) -> CallRequest:
-    """Return the call as the trunk wants it; headers that only a campaign can fill are left out."""
-    facts = {"number": number, "caller_id": caller_id}
-    try:
-        return CallRequest(
-            trunk=definition.trunk,
-            number=rewritten(definition.rewriting, number),
-            caller_id=rewritten(definition.caller_id_rewriting, caller_id),
-            headers=filled(definition.headers, facts, {}),
-            ring_timeout=ring_timeout,
-        )
-    except ValueError as error:
-        raise ConfigError(f"trunk {definition.trunk.name}: {error}") from None
+    return _tell(definition, result, hint(trunk, result.local_cause, why_not, at))
 
 
 async def _register(agent: UserAgent, trunk: Trunk, statuses: asyncio.Queue[TrunkStatus]) -> str:
@@ -150,17 +107,18 @@ async def _register(agent: UserAgent, trunk: Trunk, statuses: asyncio.Queue[Trun
     if trunk.registration is None:
         return ""
     agent.watch([trunk])
+    status = first = agent.status(trunk.name)
     try:
         async with asyncio.timeout(REGISTRATION_PATIENCE):
-            status = await statuses.get()
+            while status.reason == first.reason:  # else the next try is far off
+                status = await statuses.get()
     except TimeoutError:
         reason = f"no answer to REGISTER within {REGISTRATION_PATIENCE:g} s"
     else:
         if status.usable:
             return ""
-        reason = status.reason  # the next try is far off
-    why = await agent.why_unreachable(trunk)
-    return why or reason
+        reason = status.reason
+    return await why_not_reached(agent, trunk) or reason
 
 
 class _Course:
@@ -219,12 +177,12 @@ async def _call(
     return call.result.result() if call.result.done() else None, course.at
 
 
-def _tell(definition: TrunkDefinition, result: CallResult, hint: str) -> int:
+def _tell(definition: TrunkDefinition, result: CallResult, looked_at: str) -> int:
     rule = (definition.table or OutcomeTable.default()).rule_for(evidence_of(result))
     response = f"{result.code} {result.phrase}".strip() if result.code else "no final response"
     say(f"\n{rule.outcome.value}: {response}; decided by rule {rule.name}")
-    if hint:
-        say(hint)
+    if looked_at:
+        say(looked_at)
     if result.answered:
         ended = result.hung_up_by.value if result.hung_up_by else "nobody"
         say(
@@ -232,28 +190,3 @@ def _tell(definition: TrunkDefinition, result: CallResult, hint: str) -> int:
             f" {result.rtp_packets_sent} sent, {result.rtp_packets_received} received"
         )
     return EXIT_CODES.get(rule.outcome, TROUBLE)
-
-
-async def _hint(agent: UserAgent, trunk: Trunk, cause: LocalCause | None, at: HostPort) -> str:
-    """Return what a person may look at where no response decided; `at` is where the INVITE went."""
-    transport = at.transport.upper()
-    match cause:
-        case LocalCause.TRANSPORT:
-            return agent.why_not(at) or (
-                f"nothing takes {transport} at {where(at)}, or no route leads there"
-            )
-        case LocalCause.TIMER_B:
-            return (
-                f"{where(at)} sent nothing at all over {transport}: a wrong address, or a firewall"
-                " that drops it"
-            )
-        case LocalCause.DNS:
-            return await agent.why_unreachable(trunk)
-        case LocalCause.AUTHENTICATION if trunk.username is None:
-            return "the trunk asks for an account: give it username and password in [[trunk]]"
-        case LocalCause.AUTHENTICATION:
-            return f"the trunk does not take {trunk.username!r} with this password"
-        case LocalCause.NO_MEDIA:
-            return f"the answer has no audio that we can speak; we offer {', '.join(trunk.codecs)}"
-        case _:
-            return ""

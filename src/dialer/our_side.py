@@ -7,23 +7,30 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dialer.config import ConfigError, split_address
-from dialer.ua.agent import UserAgent, UserAgentSettings
+from dialer.ua.agent import UserAgent, UserAgentSettings, random_fraction
 from dialer.ua.resolver import Resolver
 from dialer.ua.sockets import bind_all
 from dialer.ua.tls import TlsError
 from dialer.ua.transport import ListenError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from dialer.clock import Clock
     from dialer.config import Config
 
 
-async def start_user_agent(settings: Config, clock: Clock, **more: Any) -> UserAgent:
+async def start_user_agent(
+    settings: Config,
+    clock: Clock,
+    *,
+    fraction: Callable[[], float] = random_fraction,
+    **more: Any,
+) -> UserAgent:
     """Start a user agent where the configuration says; `more` are UserAgentSettings.
 
-    Raises ConfigError where it cannot listen.
+    `fraction` is its source of jitter. Raises ConfigError where it cannot listen.
     """
     sip = settings.sip
     agent = UserAgent(
@@ -41,6 +48,7 @@ async def start_user_agent(settings: Config, clock: Clock, **more: Any) -> UserA
         resolver=Resolver(
             clock, [split_address(one, 53) for one in sip.nameservers], sip.dns_seconds
         ),
+        fraction=fraction,
     )
     try:
         # An agent on all addresses opens its sockets with the first call: too late to be told.

@@ -119,6 +119,7 @@ async def our_side(tmp_path, monkeypatch):
             agent = await start_user_agent(
                 settings,
                 SystemClock(),
+                fraction=lambda: 0.0,  # registrations and probes begin at once
                 on_message=passed,
                 on_status=lambda _name, _before, after: statuses.put_nowait(after),
             )

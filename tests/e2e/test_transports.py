@@ -70,5 +70,5 @@ async def test_tls_is_refused_without_the_authority(asterisk, user_agent):
     assert (result.local_cause, result.code) == (LocalCause.TRANSPORT, None)
     assert agent.why_not(HostPort("127.0.0.1", trunk.port, "tls")) == (
         f"the certificate of 127.0.0.1:{trunk.port} is signed by an authority that is not known; "
-        "set tls.ca_file"
+        "set tls_ca_file"
     )

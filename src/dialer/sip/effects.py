@@ -118,7 +118,8 @@ class TransportFailed:
 class OptionsAnswered:
     """An OPTIONS that we sent is over; `code` is None where no answer came.
 
-    `seen` is where the target saw it come from, None where it does not say (RFC 3581).
+    `seen` is where the target saw it come from, None where it does not say (RFC 3581). `software`
+    is what its Server or User-Agent header says. `unreachable`: the transport failed.
     """
 
     target: HostPort
@@ -126,6 +127,8 @@ class OptionsAnswered:
     phrase: str = ""
     call_id: str = ""
     seen: HostPort | None = None
+    software: str = ""
+    unreachable: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dialer.sip.client_non_invite import ClientNonInvite
 from dialer.sip.effects import OptionsAnswered
 from dialer.sip.message import Response, check_text, check_uri, serialise
+from dialer.sip.transaction import Failure
 from dialer.sip.transaction_layer import MAGIC, Client, TransactionLayer
 
 if TYPE_CHECKING:
@@ -32,14 +33,20 @@ class _Question:
         if response.code >= 200:
             self.timers.clear()
             seen = self._layer.seen_address(response, self._target)
+            software = response.first("server") or response.first("user-agent")
             self._layer.tell(
-                OptionsAnswered(self._target, response.code, response.phrase, self._call_id, seen)
+                OptionsAnswered(
+                    self._target, response.code, response.phrase, self._call_id, seen, software
+                )
             )
 
-    def failed(self, _failure: object = None) -> None:
+    def failed(self, failure: Failure | None = None) -> None:
         """Tell that nothing came."""
         self.timers.clear()
-        self._layer.tell(OptionsAnswered(self._target, None, call_id=self._call_id))
+        unreachable = failure is Failure.TRANSPORT
+        self._layer.tell(
+            OptionsAnswered(self._target, None, call_id=self._call_id, unreachable=unreachable)
+        )
 
     def fire(self, _timer: str) -> None:
         """Stop waiting."""

@@ -20,8 +20,9 @@ from dialer.ua.outbound import OutboundCall, PreparedCall, Route, leg_identity
 from dialer.ua.remnant import Remnant
 from dialer.ua.resolver import Resolver
 from dialer.ua.session import MediaSession
-from dialer.ua.sockets import SIP_DSCP
-from dialer.ua.surroundings import Surroundings, credentials_of
+from dialer.ua.single_probes import SingleProbes
+from dialer.ua.sockets import SIP_DSCP, where
+from dialer.ua.surroundings import Surroundings, credentials_of, own_route
 from dialer.ua.tls import self_signed_context, server_context
 from dialer.ua.transport import local_address_towards
 from dialer.ua.trunk_route import NextHop, contact_address, next_hop, preloaded_route
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dialer.clock import Clock
+    from dialer.sip.effects import OptionsAnswered
     from dialer.ua.call import CallEvent, CallRequest, CallResult, DialogIdentity, Trunk
+    from dialer.ua.certificate import TlsSession
     from dialer.ua.invitation import Invitation
     from dialer.ua.resolver import Found
     from dialer.ua.transport import Passed
@@ -79,6 +82,15 @@ class UserAgentSettings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Connected:
+    """Our end of the way to a target and what TLS agreed on, or why there is no way."""
+
+    local: HostPort | None = None
+    session: TlsSession | None = None
+    failure: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Line:
     """One local address: the SIP socket there and the RTP ports."""
 
@@ -108,6 +120,7 @@ class UserAgent:
         self._closed = False
         around = Surroundings(clock, self._find, self._reach, token, fraction, settings.t1)
         self._watches = TrunkWatches(around, settings.on_status or (lambda *_: None))
+        self._probes = SingleProbes(around)
         self._invites_allowed: Callable[[], bool] = lambda: True
         self._looking_ahead: set[asyncio.Task[None]] = set()
         self._own_tls: ssl.SSLContext | None = None
@@ -126,12 +139,6 @@ class UserAgent:
         """Return why the last connection to a TCP or TLS target failed, "" where it did not."""
         reasons = (line.driver.transport.why_not(target) for line in self._lines.values())
         return next(filter(None, reasons), "")
-
-    async def why_unreachable(self, trunk: Trunk) -> str:
-        """Return why a trunk has no server, or the last connection to one failed; "" if unknown."""
-        hop = next_hop(trunk, preloaded_route(trunk, self.status(trunk.name)))
-        found = await self._find(trunk, hop)
-        return found.reason or next(filter(None, map(self.why_not, found.targets)), "")
 
     async def start(self) -> None:
         """Listen where the settings name an address.
@@ -200,6 +207,34 @@ class UserAgent:
     def status(self, name: str) -> TrunkStatus:
         """Return how a trunk stands; one that is not watched is up."""
         return self._watches.status(name)
+
+    # trying a trunk out
+
+    async def find(self, trunk: Trunk) -> Found:
+        """Return where requests to a trunk itself go; never raises."""
+        return await self._find(trunk, next_hop(trunk, own_route(trunk)))
+
+    async def connect(self, trunk: Trunk, target: HostPort) -> Connected:
+        """Open a connection to a target of a trunk, over UDP look for a route; never raises.
+
+        It takes as long as a call's would: 5 s at the most. The connection stays open.
+        """
+        try:
+            driver = await self._reach(trunk, (target,))
+        except (OSError, ValueError) as error:
+            shown = getattr(error, "strerror", None) or error
+            return Connected(failure=f"{where(target)} cannot be reached: {shown}")
+        transport = driver.transport
+        failure = await transport.connect(target)
+        return Connected(transport.local_towards(target), transport.session(target), failure)
+
+    async def probe(self, trunk: Trunk, target: HostPort, patience: float) -> OptionsAnswered:
+        """Ask a target of a trunk by OPTIONS, and wait so many seconds for the answer.
+
+        Raises OSError where the target cannot be reached, ValueError for a trunk whose URI would be
+        none.
+        """
+        return await self._probes.ask(trunk, target, patience)
 
     # placing calls
 
@@ -349,7 +384,8 @@ class UserAgent:
 
     def _on_event(self, _driver: SipDriver, event: effects.Event) -> None:
         if isinstance(event, effects.RegisterAnswered | effects.OptionsAnswered):
-            self._watches.on_answer(event)
+            if not self._probes.on_answer(event):
+                self._watches.on_answer(event)
             return
         call = self._calls.get(event.call_id) or self._remnants.get(event.call_id)
         if call is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dialer.sip.framing import Broken, KeepAlive, StreamFraming
 from dialer.sip.identity import HostPort
+from dialer.ua.certificate import TlsSession
 from dialer.ua.unanswered import Unanswered
 
 if TYPE_CHECKING:
@@ -79,6 +80,14 @@ class Connection(asyncio.Protocol):
     def certificate(self) -> dict[str, Any]:
         """The peer's certificate as `ssl` tells it, empty where it was not verified."""
         return self._transport.get_extra_info("peercert") or {}
+
+    @property
+    def session(self) -> TlsSession | None:
+        """What TLS agreed on, None without TLS."""
+        secured = self._transport.get_extra_info("ssl_object")
+        if secured is None:
+            return None
+        return TlsSession(secured.version() or "", secured.getpeercert(binary_form=True) or b"")
 
     def connection_made(self, transport: Any) -> None:
         """Keep the loop's transport (which of asyncio's or uvloop's classes does not matter)."""

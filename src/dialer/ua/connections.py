@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dialer.sip.framing import Broken
     from dialer.sip.identity import HostPort
     from dialer.ua.call import TlsSettings
+    from dialer.ua.certificate import TlsSession
 
 _log = structlog.get_logger(__name__)
 
@@ -103,6 +104,7 @@ class Connections:
         self._backoff: dict[HostPort, _Backoff] = {}
         self._reasons: dict[HostPort, str] = {}
         self._keep_alive: dict[HostPort, float] = {}
+        self._awaited: dict[HostPort, asyncio.Future[str]] = {}
         self._trusts = TrustTable()
         self._closed = False
 
@@ -128,6 +130,30 @@ class Connections:
             self._start(destination, data)
         else:
             self._hooks.on_failure(destination)
+
+    async def connect(self, destination: HostPort) -> str:
+        """Open a connection where there is none; return why it cannot be, "" where it stands."""
+        if self._closed:
+            return "closed"
+        if destination in self._open:
+            return ""
+        if destination not in self._opening:
+            if not self._may_open(destination):
+                return self.why_not(destination) or "too many connections"
+            self._start(destination)
+        awaited = self._awaited.setdefault(destination, asyncio.get_running_loop().create_future())
+        return await asyncio.shield(awaited)
+
+    def _came_of(self, destination: HostPort, reason: str) -> None:
+        """Tell whoever waits for a connection what came of it."""
+        awaited = self._awaited.pop(destination, None)
+        if awaited is not None:
+            awaited.set_result(reason)
+
+    def session(self, destination: HostPort) -> TlsSession | None:
+        """Return what TLS agreed on with a destination, None while there is no such connection."""
+        connection = self._open.get(destination)
+        return None if connection is None else connection.session
 
     def trust(self, destination: HostPort, settings: TlsSettings, domain: str) -> None:
         """Say how a destination proves who it is; with other settings it is connected to anew."""
@@ -176,6 +202,8 @@ class Connections:
         for accepted in self._unclaimed:
             accepted.close()
         await asyncio.gather(*(connection.closed for connection in self._all))
+        for destination in tuple(self._awaited):
+            self._came_of(destination, "closed")
 
     # connections that we open
 
@@ -188,8 +216,8 @@ class Connections:
         full = self._standing(inbound=False) >= _MAX_OUTBOUND
         return not full or self._make_room(inbound=False)
 
-    def _start(self, destination: HostPort, data: bytes) -> None:
-        opening = _Opening([data], len(data), self._trusts.of(destination))
+    def _start(self, destination: HostPort, *data: bytes) -> None:
+        opening = _Opening([*data], sum(map(len, data)), self._trusts.of(destination))
         self._opening[destination] = opening
         name = f"connect to {where(destination)}"
         task = asyncio.create_task(self._connect(destination, opening), name=name)
@@ -251,6 +279,7 @@ class Connections:
         _remember(self._backoff, destination, _Backoff(failures, until))
         _remember(self._reasons, destination, reason)
         _log.warning("no connection", to=where(destination), reason=reason)
+        self._came_of(destination, reason)
         self._hooks.on_failure(destination)
 
     # connections that peers open
@@ -332,6 +361,7 @@ class Connections:
                 return
         self._open[peer] = connection
         self._reasons.pop(peer, None)
+        self._came_of(peer, "")
         if peer in self._keep_alive:
             connection.keep_alive(self._keep_alive[peer])
         for data in opening.queue if opening is not None else ():

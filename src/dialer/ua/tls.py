@@ -41,15 +41,15 @@ def client_context(settings: TlsSettings) -> ssl.SSLContext:
         try:
             context.load_verify_locations(settings.ca_file)
         except ssl.SSLError:
-            raise TlsError(f"tls.ca_file {settings.ca_file} holds no certificate (PEM)") from None
+            raise TlsError(f"tls_ca_file {settings.ca_file} holds no certificate (PEM)") from None
         except OSError as error:
-            raise TlsError(_unreadable("tls.ca_file", settings.ca_file, error)) from None
+            raise TlsError(_unreadable("tls_ca_file", settings.ca_file, error)) from None
     if settings.certificate_file is not None:
         load_certificate(
             context,
             settings.certificate_file,
             settings.key_file,
-            ("tls.certificate_file", "tls.key_file"),
+            ("tls_certificate_file", "tls_key_file"),
         )
     return context
 
@@ -143,7 +143,7 @@ def misnamed(certificate: dict[str, Any], expected: str, where: str) -> str:
     reason = f"the certificate of {where} is for {shown}, not {expected}"
     wildcard = f"*.{expected.partition('.')[2]}".lower()
     if wildcard in map(str.lower, found):
-        reason += f'; SIP knows no wildcards, set tls.server_name = "{wildcard}" to accept it'
+        reason += f'; SIP knows no wildcards, set tls_server_name = "{wildcard}" to accept it'
     return reason
 
 
@@ -169,7 +169,7 @@ def explain(
     if "PROTOCOL" in reason and ("VERSION" in reason or "UNSUPPORTED" in reason):
         return f"{where} does not speak TLS 1.2 or newer"
     if "CERTIFICATE_REQUIRED" in reason:
-        return f"{where} wants a certificate of ours; set tls.certificate_file and tls.key_file"
+        return f"{where} wants a certificate of ours; set tls_certificate_file and tls_key_file"
     if "ALERT" in reason and any(word in reason for word in ("CERTIFICATE", "UNKNOWN_CA")):
         return f"{where} does not accept our certificate"
     if "HANDSHAKE_FAILURE" in reason:
@@ -189,8 +189,8 @@ def _refused_by_us(
             return f"the certificate of {where} expired on {dates[1]:%Y-%m-%d}"
         return f"the certificate of {where} is not valid before {dates[0]:%Y-%m-%d}"
     if code == _SELF_SIGNED:
-        return f"the certificate of {where} is self-signed; set tls.ca_file to trust it"
+        return f"the certificate of {where} is self-signed; set tls_ca_file to trust it"
     if code in _UNKNOWN_ISSUER:
-        signed = "signed by an authority that is not known; set tls.ca_file"
+        signed = "signed by an authority that is not known; set tls_ca_file"
         return f"the certificate of {where} is {signed}"
     return f"the certificate of {where} is refused: {error.verify_message}"

@@ -64,10 +64,15 @@ def bind(host: str, port: int) -> socket.socket:
     return opened
 
 
-def local_address_towards(target: HostPort) -> str:
-    """Return the address that the machine would send from; raises OSError without a route."""
+def local_address_towards(target: HostPort, own: str | None = None) -> str:
+    """Return the address that the machine would send from; raises OSError without a route.
+
+    With `own`, an address of ours, it is that one, or there is no route from there.
+    """
     family = socket.AF_INET6 if ":" in target.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        if own is not None:
+            probe.bind((own, 0))
         probe.connect((target.host, target.port or 9))
         return str(probe.getsockname()[0])
 

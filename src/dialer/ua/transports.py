@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from dialer.sip.framing import KeepAlive
 from dialer.ua.connections import Connections, Hooks
 from dialer.ua.listener import Listener
-from dialer.ua.sockets import SIP_DSCP, bind_all
-from dialer.ua.transport import UdpTransport
+from dialer.ua.sockets import SIP_DSCP, bind_all, where
+from dialer.ua.transport import UdpTransport, local_address_towards
 
 if TYPE_CHECKING:
     import ssl
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dialer.clock import Clock, Timer
     from dialer.sip.identity import HostPort, Transport
     from dialer.ua.call import TlsSettings
+    from dialer.ua.certificate import TlsSession
 
 
 class Transports:
@@ -92,6 +93,23 @@ class Transports:
     def trust(self, destination: HostPort, settings: TlsSettings, domain: str) -> None:
         """Say how a TLS destination proves who it is; `domain` is the trunk's configured one."""
         self._connections.trust(destination, settings, domain)
+
+    async def connect(self, destination: HostPort) -> str:
+        """Open a connection where there is none; return why it cannot be, "" where it stands.
+
+        Over UDP, which knows none, it is a question of routes.
+        """
+        if destination.transport != "udp":
+            return await self._connections.connect(destination)
+        try:
+            local_address_towards(destination, self.local.host)
+        except OSError as error:
+            return f"{where(destination)} cannot be reached: {error.strerror}"
+        return ""
+
+    def session(self, destination: HostPort) -> TlsSession | None:
+        """Return what TLS agreed on with a destination, None while there is no such connection."""
+        return self._connections.session(destination)
 
     def why_not(self, destination: HostPort) -> str:
         """Return why the last connection to a destination failed, "" where it did not."""

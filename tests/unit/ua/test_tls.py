@@ -111,7 +111,7 @@ def test_a_good_certificate(loop, host, authority):
             {},
             (
                 "the certificate of WHERE is for *.example.org, not pbx.example.org; SIP knows "
-                'no wildcards, set tls.server_name = "*.example.org" to accept it'
+                'no wildcards, set tls_server_name = "*.example.org" to accept it'
             ),
         ),
         (
@@ -127,7 +127,7 @@ def test_a_good_certificate(loop, host, authority):
         (
             [dns(DOMAIN)],
             {"self_signed": True},
-            "the certificate of WHERE is self-signed; set tls.ca_file to trust it",
+            "the certificate of WHERE is self-signed; set tls_ca_file to trust it",
         ),
     ],
 )
@@ -143,7 +143,7 @@ def test_a_bad_certificate(loop, names, more, reason, authority):
 async def test_an_authority_that_nobody_named(authority):
     server = Server(authority.issue("server.pem", dns(DOMAIN)))
     assert await attempt(server, TlsSettings()) == (
-        "the certificate of WHERE is signed by an authority that is not known; set tls.ca_file"
+        "the certificate of WHERE is signed by an authority that is not known; set tls_ca_file"
     )
 
 
@@ -235,7 +235,7 @@ async def test_a_renewed_authority_is_read_again(authority, tmp_path):
         ours.trust(peer, settings, DOMAIN)
         ours.send(OPTIONS, peer)
         await uses.failures.get()
-        assert ours.why_not(peer) == f"tls.ca_file {file} cannot be read: No such file or directory"
+        assert ours.why_not(peer) == f"tls_ca_file {file} cannot be read: No such file or directory"
         file.write_text((tmp_path / "test authority.pem").read_text())
         ours.trust(peer, settings, "another.example.org")
         ours.trust(peer, settings, DOMAIN)  # what is said anew ends the back-off
@@ -349,26 +349,26 @@ def test_files_that_cannot_be_used(authority, tmp_path):
     good = authority.issue("good.pem", dns(DOMAIN))
     other = authority.issue("other.pem", dns(DOMAIN))
     for settings, reason in (
-        ({"ca_file": str(empty)}, f"tls.ca_file {empty} holds no certificate (PEM)"),
-        ({"ca_file": "/no"}, "tls.ca_file /no cannot be read: No such file or directory"),
+        ({"ca_file": str(empty)}, f"tls_ca_file {empty} holds no certificate (PEM)"),
+        ({"ca_file": "/no"}, "tls_ca_file /no cannot be read: No such file or directory"),
         (
             {"certificate_file": "/no"},
-            "tls.certificate_file /no cannot be read: is it there, and may we?",
+            "tls_certificate_file /no cannot be read: is it there, and may we?",
         ),
         (
             {"certificate_file": str(empty)},
-            f"tls.certificate_file {empty}: no certificate and unencrypted key (PEM)",
+            f"tls_certificate_file {empty}: no certificate and unencrypted key (PEM)",
         ),
         (
             {"certificate_file": good, "key_file": other},
             (
-                f"tls.certificate_file {good} with tls.key_file {other}: "
+                f"tls_certificate_file {good} with tls_key_file {other}: "
                 "the key is not the certificate's"
             ),
         ),
         (
             {"certificate_file": authority.file},
-            f"tls.certificate_file {authority.file}: no certificate and unencrypted key (PEM)",
+            f"tls_certificate_file {authority.file}: no certificate and unencrypted key (PEM)",
         ),
     ):
         with pytest.raises(TlsError) as raised:
