@@ -59,6 +59,8 @@ class Sip(Section):
     tls_key: Path | None = None
     external_address: str | None = None
     rtp_ports: tuple[int, int] = (20000, 29999)
+    rtp_dscp: Annotated[int, Field(ge=0, le=63)] = 46
+    sip_dscp: Annotated[int, Field(ge=0, le=63)] = 24
     nameservers: tuple[str, ...] = ()
     dns_seconds: Annotated[float, Field(gt=0, le=30)] = 3.0
 

@@ -42,6 +42,8 @@ async def start_user_agent(
             tls_key=_file(settings, sip.tls_key),
             external_address=sip.external_address,
             rtp_ports=sip.rtp_ports,
+            rtp_dscp=sip.rtp_dscp,
+            sip_dscp=sip.sip_dscp,
             **more,
         ),
         clock,

@@ -33,7 +33,6 @@ LISTENING_TLS = {
     "/etc/asterisk/keys/pbx.example.com.key": "@RUN@/tls/server.key",
 }
 THE_DIALER = {"192.0.2.20": "127.0.0.1"}
-WITHOUT_SRTP = {"media_encryption = sdes": ""}, {'srtp = "required"': 'srtp = "off"'}
 
 
 def copied(file, folder, replaced):
@@ -161,14 +160,13 @@ async def test_asterisk_with_registration(asterisk_with, our_side, tmp_path):
 
 
 async def test_asterisk_over_tls(asterisk_with, our_side, tmp_path):
-    their_media, our_media = WITHOUT_SRTP
-    file = PAIRS / "asterisk-tls" / "pjsip.conf"
-    pbx = asterisk_with(copied(file, tmp_path, LISTENING_TLS | their_media))
+    pbx = asterisk_with(copied(PAIRS / "asterisk-tls" / "pjsip.conf", tmp_path, LISTENING_TLS))
     shutil.copy(pbx.folder / "tls" / "ca.pem", tmp_path)
     address = {"pbx.example.com:5061": f"localhost:{pbx.port + 1}"}
-    ours = await our_side("asterisk-tls", address | our_media)
+    ours = await our_side("asterisk-tls", address)
     assert await ours.talked() == TALKED
     assert {one.peer.transport for one in ours.sent} == {"tls"}
+    assert b" RTP/SAVP " in ours.first("INVITE").body
 
 
 async def test_asterisk_by_address(asterisk_with, our_side, stranger, tmp_path):

@@ -100,9 +100,9 @@ async def test_no_invite_is_sent_again_without_a_lease_nor_for_whom_another_has_
 ):
     sent = []
 
-    def note(direction, _peer, data):
-        if direction == "sent" and data.startswith(b"INVITE "):
-            sent.append(data)
+    def note(passed):
+        if passed.direction == "sent" and passed.data.startswith(b"INVITE "):
+            sent.append(passed.data)
 
     scene._message = note
     sleeper = await scene.node("sleeper", lease=1.0, t1=0.1)

@@ -34,6 +34,7 @@ def load(tmp_path, text):
         ),
         ("[[trunk]]\nname='a'\naddress='h:99999'\n", 3, "trunk[0].address", "not a port"),
         ("[[trunk]]\nname='a'\naddress='sip:h'\n", 3, "trunk[0].address", "is not host"),
+        ("[sip]\nrtp_dscp = 64\n", 2, "sip.rtp_dscp", "less than or equal to 63"),
         ("[sip]\nport = 5060\ntls_port = 5060\n", 1, "sip", "tls_port must not be port"),
         ("[sip]\ntls_key = 'a.key'\n", 1, "sip", "tls_key needs a tls_certificate"),
         ("[sip]\nrtp_ports = [5, 3]\n", 2, "sip.rtp_ports", "low < high"),

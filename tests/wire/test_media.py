@@ -357,6 +357,33 @@ async def test_a_route_that_does_not_exist_is_counted_not_raised(clock, plane, p
     assert (stream.packets_sent, stream.packets_unsent) == (0, 3)
 
 
+@pytest.mark.parametrize(
+    ("host", "level", "option"),
+    [
+        ("127.0.0.1", socket.IPPROTO_IP, socket.IP_TOS),
+        ("::1", socket.IPPROTO_IPV6, socket.IPV6_TCLASS),
+    ],
+)
+async def test_packets_are_marked_for_routers_where_that_is_wanted(clock, host, level, option):
+    for dscp, traffic_class in ((46, 0xB8), (0, 0)):
+        plane = MediaPlane(clock, host, PORTS, dscp=dscp)
+        stream = plane.open()
+        assert stream._socket.getsockopt(level, option) == traffic_class
+        plane.close()
+
+
+async def test_a_mark_that_the_system_refuses_is_done_without(clock, monkeypatch):
+    class Strict(socket.socket):
+        def setsockopt(self, *_):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    plane = MediaPlane(clock, "127.0.0.1", PORTS, dscp=46)
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socket", Strict)
+        plane.open()
+    plane.close()
+
+
 async def test_ipv6(clock):
     plane, peer = MediaPlane(clock, "::1", PORTS), Peer("::1")
     stream = plane.open()
@@ -438,8 +465,8 @@ async def test_the_first_numbers_come_from_the_source_of_randomness(clock, peer)
     stream.connect(peer.agreed())
     clock.advance(0.03)
     first, second = await peer.wait_for(2)
-    assert (first.ssrc, first.sequence, first.timestamp) == (0xFFFFFFFF, 0xFFFF, 0xFFFFFFFF)
-    assert (second.sequence, second.timestamp) == (0, 159)
+    assert (first.ssrc, first.sequence, first.timestamp) == (0xFFFFFFFF, 0x7FFF, 0xFFFFFFFF)
+    assert (second.sequence, second.timestamp) == (0x8000, 159)
     plane.close()
 
 

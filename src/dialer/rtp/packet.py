@@ -77,13 +77,13 @@ class Numbering:
         self._timestamp = timestamp & 0xFFFFFFFF
         self._marker = 0x80
 
-    def packet(self, payload: bytes) -> bytes:
-        """Return the next packet, holding one frame."""
+    def packet(self, payload: bytes, frames: int = 1) -> bytes:
+        """Return the next packet, holding so many frames."""
         marked_type = self.payload_type | self._marker
         header = _HEADER.pack(0x80, marked_type, self._sequence, self._timestamp, self._ssrc)
         self._marker = 0
         self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + self.samples) & 0xFFFFFFFF
+        self._timestamp = (self._timestamp + frames * self.samples) & 0xFFFFFFFF
         return header + payload
 
     def skip(self, frames: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from dialer.sip.bodies import session_of
 from dialer.sip.cancellation import send_cancel
 from dialer.sip.client_call import MAX_FORKS
 from dialer.sip.dialog import Dialog
@@ -98,8 +99,7 @@ class Answers:
                 response.code,
                 response.phrase,
                 response.values("reason"),
-                response.body,
-                response.content_type,
+                *session_of(response),
                 dialog.state(),
                 late,
                 fork,

@@ -1,6 +1,6 @@
 """Offer and answer (RFC 3264) for a call of one audio stream: G.711, with DTMF as telephone-event.
 
-This module is all that others need of SDP; telephone-event is RFC 4733.
+This module is all that others need of SDP; telephone-event is RFC 4733, secure RTP RFC 4568.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import dataclasses
 import ipaddress
 from typing import TYPE_CHECKING
 
+from dialer.sip.security_description import Crypto, Keys, Security
 from dialer.sip.session_description import (
     CLOCK_RATE,
     CONTENT_TYPE,
-    PACKET_MS,
     STATIC_PAYLOAD_TYPES,
     Codec,
     Direction,
@@ -29,10 +29,14 @@ __all__ = [
     "CONTENT_TYPE",
     "Codec",
     "Direction",
+    "Keys",
     "Media",
     "Negotiated",
     "SdpError",
+    "Sections",
+    "Security",
     "Session",
+    "Terms",
     "answer",
     "negotiate",
     "offer",
@@ -41,7 +45,36 @@ __all__ = [
 
 TELEPHONE_EVENT = "TELEPHONE-EVENT"
 TELEPHONE_EVENT_PAYLOAD_TYPE = 101  # the dynamic number that we offer; a peer may choose its own
+PACKET_TIMES = (20, 40, 60)  # ms of audio in a packet that we send
 _PROTOCOL = "RTP/AVP"
+_SECURE_PROTOCOL = "RTP/SAVP"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sections:
+    """The m= lines around our audio: what the peer offered and we refused, each with port 0.
+
+    They keep their places for as long as the call lasts (RFC 3264 §8).
+    """
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Terms:
+    """How we want our audio: ms in a packet, and secured or not.
+
+    `ptime` is what we like to receive, and what a peer gets that prefers none. `security` that is
+    not required is offered beside plain RTP, for the peer to take or to pass over.
+    """
+
+    ptime: int = PACKET_TIMES[0]
+    security: Security | None = None
+
+
+_PLAIN = Terms()
+_ALONE = Sections()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,7 +83,8 @@ class Negotiated:
 
     `host` is an address literal and `port` where the peer listens. `payload_type` and
     `telephone_event` are the numbers to send with, the latter None if the peer takes no DTMF.
-    `direction` is ours. `ptime` is the packet time the peer prefers, in ms.
+    `direction` is ours. `ptime` is the one of `PACKET_TIMES` that suits the peer. `keys` are those
+    of secure RTP, None where it is plain. `others` is what stands beside the audio.
     """
 
     host: str
@@ -59,18 +93,21 @@ class Negotiated:
     payload_type: int
     telephone_event: int | None = None
     direction: Direction = Direction.SENDRECV
-    ptime: int = PACKET_MS
+    ptime: int = PACKET_TIMES[0]
+    keys: Keys | None = None
+    others: Sections = _ALONE
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Audio:
     """The section of a description that we take, with the codecs that both sides have."""
 
-    index: int
     media: Media
     codecs: tuple[Codec, ...]  # in the peer's order, which rules (RFC 3264 §6.1 and §7)
     telephone_event: Codec | None
     host: str
+    secured: tuple[Crypto, Keys] | None  # what our answer says, and what is agreed
+    others: Sections
 
     @property
     def direction(self) -> Direction:
@@ -79,8 +116,14 @@ class _Audio:
             return Direction.of(sends=self.media.direction.sends, receives=False)
         return self.media.direction
 
+    def packet_time(self, ours: int) -> int:
+        """Return the packet time next to the one the peer prefers, below its limit (§6.4)."""
+        wanted, most = self.media.ptime or ours, self.media.max_ptime or PACKET_TIMES[-1]
+        fitting = [time for time in PACKET_TIMES if time <= most] or PACKET_TIMES[:1]
+        return min(fitting, key=lambda time: (abs(time - wanted), time))
 
-def _audio(session: Session, codecs: Sequence[str]) -> _Audio:
+
+def _audio(session: Session, codecs: Sequence[str], security: Security | None) -> _Audio:
     """Find the first audio section that both sides can speak, or raise the last reason why not."""
     problem = SdpError("the session description has no audio")
     for index, media in enumerate(session.media):
@@ -94,14 +137,39 @@ def _audio(session: Session, codecs: Sequence[str]) -> _Audio:
         events = (codec for codec in media.codecs if codec == _event(codec.payload_type))
         if media.port == 0:
             problem = SdpError("the audio was refused: its port is 0")
-        elif media.protocol.upper() != _PROTOCOL:
-            problem = SdpError(f"the audio is {media.protocol[:40]}, not {_PROTOCOL}")
         elif not common:
             offered = " ".join(media.formats)[:80]
             problem = SdpError(f"no codec in common: {offered!r} holds none of {' '.join(codecs)}")
         else:
-            return _Audio(index, media, common, next(events, None), _host(media.connection))
+            try:
+                secured = _secured(media, security)
+            except SdpError as error:
+                problem = error
+                continue
+            event = next(events, None)
+            others = _around(session, index)
+            return _Audio(media, common, event, _host(media.connection), secured, others)
     raise problem
+
+
+def _secured(media: Media, security: Security | None) -> tuple[Crypto, Keys] | None:
+    """Return what secures a section, None for plain RTP; raises `SdpError` where neither is had."""
+    protocol = media.protocol.upper()
+    secure = protocol == _SECURE_PROTOCOL
+    if protocol != _PROTOCOL and not (secure and security):
+        raise SdpError(f"the audio is {media.protocol[:40]}, not {_PROTOCOL}")
+    if security is None:
+        return None
+    chosen = security.choose(media.cryptos)
+    if chosen is None and (secure or security.required):
+        raise SdpError("the audio has no a=crypto that we can use")
+    return chosen
+
+
+def _around(session: Session, index: int) -> Sections:
+    """Return the sections around the one at `index`, refused."""
+    lines = [f"m={one.kind} 0 {one.protocol} {' '.join(one.formats)}" for one in session.media]
+    return Sections(tuple(lines[:index]), tuple(lines[index + 1 :]))
 
 
 def _event(payload_type: int) -> Codec:
@@ -124,14 +192,17 @@ def _host(connection: str) -> str:
 
 
 def negotiate(
-    codecs: Sequence[str], remote: Session, direction: Direction = Direction.SENDRECV
+    codecs: Sequence[str],
+    remote: Session,
+    direction: Direction = Direction.SENDRECV,
+    terms: Terms = _PLAIN,
 ) -> Negotiated:
     """Conclude from the peer's description what to send and where to.
 
     Serves both for an answer to our offer of `codecs` and for an offer that `answer` answers with
     the same arguments. Raises `SdpError` where no usable audio is left.
     """
-    audio = _audio(remote, codecs)
+    audio = _audio(remote, codecs, terms.security)
     codec, event = audio.codecs[0], audio.telephone_event
     return Negotiated(
         host=audio.host,
@@ -140,7 +211,9 @@ def negotiate(
         payload_type=codec.payload_type,
         telephone_event=event.payload_type if event else None,
         direction=direction.answering(audio.direction),
-        ptime=audio.media.ptime,
+        ptime=audio.packet_time(terms.ptime),
+        keys=audio.secured[1] if audio.secured else None,
+        others=audio.others,
     )
 
 
@@ -152,16 +225,26 @@ def offer(
     session_id: int,
     version: int,
     direction: Direction = Direction.SENDRECV,
+    terms: Terms = _PLAIN,
+    others: Sections = _ALONE,
 ) -> bytes:
     """Write an offer: audio of `codecs` ("PCMU", "PCMA") with telephone-event, received at `port`.
 
     `address` is a literal. `version` is the caller's to raise when anything but it has changed
-    (RFC 3264 §8).
+    (RFC 3264 §8). `others` is what the call's last description had beside the audio.
     """
     formats = [Codec(STATIC_PAYLOAD_TYPES[name], name) for name in codecs]
     formats.append(_event(TELEPHONE_EVENT_PAYLOAD_TYPE))
-    lines = _session_lines(address, session_id, version, "0 0")
-    return _bytes(lines + _audio_lines(port, formats, direction))
+    security = terms.security
+    head = f"{port} {_SECURE_PROTOCOL if security and security.required else _PROTOCOL}"
+    cryptos = security.offered if security else ()
+    lines = [
+        *_session_lines(address, session_id, version, "0 0"),
+        *others.before,
+        *_audio_lines(head, formats, direction, terms.ptime, cryptos),
+        *others.after,
+    ]
+    return _bytes(lines)
 
 
 def answer(
@@ -173,22 +256,25 @@ def answer(
     session_id: int,
     version: int,
     direction: Direction = Direction.SENDRECV,
+    terms: Terms = _PLAIN,
 ) -> bytes:
     """Answer an offer section by section: the audio we speak, the rest refused with port 0.
 
-    Formats keep the offer's order and numbers (RFC 3264 §6.1). Raises `SdpError` where the offer
-    has no audio for us; the INVITE then deserves a 488.
+    Formats keep the offer's order and numbers (RFC 3264 §6.1), a=crypto its tag and suite. Raises
+    `SdpError` where the offer has no audio for us; the INVITE then deserves a 488.
     """
-    audio = _audio(remote, codecs)
+    audio = _audio(remote, codecs, terms.security)
     formats = list(audio.codecs)
     if audio.telephone_event is not None:
         formats.append(audio.telephone_event)
-    lines = _session_lines(address, session_id, version, remote.timing)
-    for index, media in enumerate(remote.media):
-        if index == audio.index:
-            lines += _audio_lines(port, formats, direction.answering(audio.direction))
-        else:
-            lines.append(f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}")
+    head = f"{port} {audio.media.protocol.upper()}"
+    cryptos = audio.secured[:1] if audio.secured else ()
+    lines = [
+        *_session_lines(address, session_id, version, remote.timing),
+        *audio.others.before,
+        *_audio_lines(head, formats, direction.answering(audio.direction), terms.ptime, cryptos),
+        *audio.others.after,
+    ]
     return _bytes(lines)
 
 
@@ -203,15 +289,21 @@ def _session_lines(address: str, session_id: int, version: int, timing: str) -> 
     ]
 
 
-def _audio_lines(port: int, codecs: Sequence[Codec], direction: Direction) -> list[str]:
+def _audio_lines(
+    head: str,  # port and protocol
+    codecs: Sequence[Codec],
+    direction: Direction,
+    ptime: int,
+    cryptos: Sequence[Crypto],
+) -> list[str]:
     numbers = " ".join(str(codec.payload_type) for codec in codecs)
-    lines = [f"m=audio {port} {_PROTOCOL} {numbers}"]
+    lines = [f"m=audio {head} {numbers}", *(f"a=crypto:{crypto}" for crypto in cryptos)]
     for codec in codecs:
         name = codec.name.lower() if codec.name == TELEPHONE_EVENT else codec.name
         lines.append(f"a=rtpmap:{codec.payload_type} {name}/{codec.clock_rate}")
         if codec.name == TELEPHONE_EVENT:
             lines.append(f"a=fmtp:{codec.payload_type} 0-15")
-    return [*lines, f"a=ptime:{PACKET_MS}", f"a={direction}"]
+    return [*lines, f"a=ptime:{ptime}", f"a={direction}"]
 
 
 def _bytes(lines: Sequence[str]) -> bytes:

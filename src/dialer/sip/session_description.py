@@ -6,18 +6,22 @@ whatever a peer sends.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 
+from dialer.sip import security_description
+from dialer.sip.security_description import Crypto, CryptoError
+
 CONTENT_TYPE = "application/sdp"
 CLOCK_RATE = 8000  # Hz, of G.711 and its telephone-event
-PACKET_MS = 20
 STATIC_PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8}  # RFC 3551 §6
 
 _STATIC_NAMES = {number: name for name, number in STATIC_PAYLOAD_TYPES.items()}
 _MAX_BYTES = 32 * 1024
 _MAX_MEDIA = 32
 _MAX_FORMATS = 64
+_MAX_CRYPTOS = 16  # of one section; what stands behind them is not read
 
 
 class SdpError(ValueError):
@@ -72,7 +76,8 @@ class Codec:
 class Media:
     """One m= section. `formats` are as written; `codecs` those of them whose meaning is known.
 
-    `connection` is the value of the c= line that applies, "" where there is none; `ptime` in ms.
+    `connection` is the value of the c= line that applies, "" where there is none; `ptime` and
+    `max_ptime` in ms, None where not stated; `cryptos` those a=crypto that we can use.
     """
 
     kind: str
@@ -82,7 +87,9 @@ class Media:
     codecs: tuple[Codec, ...]
     connection: str
     direction: Direction
-    ptime: int
+    ptime: int | None = None
+    max_ptime: int | None = None
+    cryptos: tuple[Crypto, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,7 +109,9 @@ class _Level:
     direction: Direction = Direction.SENDRECV
     origin: str = ""
     timing: str = "0 0"
-    ptime: int = PACKET_MS
+    ptime: int | None = None
+    max_ptime: int | None = None
+    cryptos: list[Crypto] = dataclasses.field(default_factory=list)
     rtpmap: dict[int, Codec] = dataclasses.field(default_factory=dict)
 
     def read(self, kind: str, value: str) -> None:
@@ -120,7 +129,12 @@ class _Level:
             elif name == "rtpmap":
                 self._read_rtpmap(rest)
             elif name == "ptime":
-                self.ptime = _number(rest.strip(), 1000) or PACKET_MS
+                self.ptime = _number(rest.strip(), 1000) or None
+            elif name == "maxptime":
+                self.max_ptime = _number(rest.strip(), 1000) or None
+            elif name == "crypto" and len(self.cryptos) < _MAX_CRYPTOS:
+                with contextlib.suppress(CryptoError):
+                    self.cryptos.append(security_description.parse(rest))
 
     def _read_rtpmap(self, value: str) -> None:
         """Take "101 telephone-event/8000"; a number of channels may follow."""
@@ -173,6 +187,8 @@ class _Head:
             connection=level.connection,
             direction=level.direction,
             ptime=level.ptime,
+            max_ptime=level.max_ptime,
+            cryptos=tuple(level.cryptos),
         )
 
 

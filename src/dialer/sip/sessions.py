@@ -6,6 +6,7 @@ import zlib
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dialer.sip.bodies import session_of
 from dialer.sip.client_non_invite import ClientNonInvite
 from dialer.sip.digest import Attempts
 from dialer.sip.effects import (
@@ -231,9 +232,7 @@ class Sessions:
             if request.method == "INVITE":
                 self.answer(server, 100)
             self._layer.tell(
-                ReinviteReceived(
-                    request.call_id, server.key, request.method, request.body, request.content_type
-                )
+                ReinviteReceived(request.call_id, server.key, request.method, *session_of(request))
             )
 
     def answer(self, server: Server, code: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
@@ -246,7 +245,7 @@ class Sessions:
         if answer is not None:
             answer.timers.clear()
             session.confirmed = True
-            self._layer.tell(AckReceived(request.call_id, request.body, request.content_type))
+            self._layer.tell(AckReceived(request.call_id, *session_of(request)))
             if session.deferred_bye is not None:
                 self.bye(session, *session.deferred_bye)
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dialer.sip.answers import ELSEWHERE, Answers
+from dialer.sip.bodies import session_of
 from dialer.sip.cancellation import send_cancel
 from dialer.sip.client_call import GIVE_UP, MAX_FORKS, NEXT_TARGET, Branch, ClientCall
 from dialer.sip.client_invite import ClientInvite
@@ -219,8 +220,7 @@ class UserAgentClient:
                     response.code,
                     response.phrase,
                     response.values("reason"),
-                    response.body,
-                    response.content_type,
+                    *session_of(response),
                     response.to_tag,
                     number is not None,
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from dialer.sip.bodies import session_of
 from dialer.sip.dialog import Dialog
 from dialer.sip.effects import CancelReceived, InfoReceived, InviteReceived
 from dialer.sip.fields import parse_address
@@ -104,8 +105,7 @@ class UserAgentServer:
                 server.key,
                 uri_user(request.uri),
                 uri_user(parse_address(request.first("from")).uri),
-                request.body,
-                request.content_type,
+                *session_of(request),
                 self._layer.source,
                 request,
             )

@@ -14,6 +14,7 @@ from dialer.sip.identity import DialogState, HostPort, LegState
 from dialer.sip.message import parse_uri
 from dialer.ua.call import LegIdentity, LocalCause, TlsSettings
 from dialer.ua.driver import SipDriver
+from dialer.ua.dscp import RTP_DSCP, SIP_DSCP
 from dialer.ua.invitation import invitation
 from dialer.ua.media import MediaPlane
 from dialer.ua.outbound import OutboundCall, PreparedCall, Route, leg_identity
@@ -21,7 +22,7 @@ from dialer.ua.remnant import Remnant
 from dialer.ua.resolver import Resolver
 from dialer.ua.session import MediaSession
 from dialer.ua.single_probes import SingleProbes
-from dialer.ua.sockets import SIP_DSCP, where
+from dialer.ua.sockets import where
 from dialer.ua.surroundings import Surroundings, credentials_of, own_route
 from dialer.ua.tls import self_signed_context, server_context
 from dialer.ua.transport import local_address_towards
@@ -59,10 +60,11 @@ class UserAgentSettings:
     `bind_host` is an address literal; with 0.0.0.0 or :: each trunk is called from the address
     that the machine's routes choose. `bind_port` is for UDP and TCP, 0 takes any free port;
     without a `tls_port` TLS has the next, or any. `tls_certificate` and `tls_key` are PEM files
-    for peers that connect to us, without them a certificate is made. `dscp` marks SIP packets.
-    `external_address` stands in Via, Contact and SDP where a NAT maps us one to one. `rtp_ports`
-    are first and last port. `t1`, `t2`, `t4` in seconds (RFC 3261 §17.1.1.1). `on_message` sees
-    every message that passes, `on_status(name, before, after)` each change of a watched trunk.
+    for peers that connect to us, without them a certificate is made. `external_address` stands in
+    Via, Contact and SDP where a NAT maps us one to one. `rtp_ports` are first and last port.
+    `rtp_dscp` and `sip_dscp` mark what is sent, 0 leaves it alone. `t1`, `t2`, `t4` in seconds
+    (RFC 3261 §17.1.1.1). `on_message` sees every message that passes,
+    `on_status(name, before, after)` each change of a watched trunk.
     """
 
     bind_host: str = "0.0.0.0"  # noqa: S104 - a dialer is meant to be reached by its trunk
@@ -70,10 +72,11 @@ class UserAgentSettings:
     tls_port: int | None = None
     tls_certificate: str | None = None
     tls_key: str | None = None
-    dscp: int = SIP_DSCP
     external_address: str | None = None
     user_agent: str = "dialer"
     rtp_ports: tuple[int, int] = (16384, 32767)
+    rtp_dscp: int = RTP_DSCP
+    sip_dscp: int = SIP_DSCP
     t1: float = 0.5
     t2: float = 4.0
     t4: float = 5.0
@@ -461,7 +464,13 @@ class UserAgent:
             endpoint,
             self._token,
             tls_port=settings.tls_port,
-            dscp=settings.dscp,
+            dscp=settings.sip_dscp,
         )
-        media = MediaPlane(self._clock, host, settings.rtp_ports, external_address=address)
+        media = MediaPlane(
+            self._clock,
+            host,
+            settings.rtp_ports,
+            external_address=address,
+            dscp=settings.rtp_dscp,
+        )
         return _Line(driver, media)

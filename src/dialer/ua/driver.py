@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from dialer.sip.effects import SendDatagram
 from dialer.sip.endpoint import Endpoint
+from dialer.ua.dscp import SIP_DSCP
 from dialer.ua.guard import guarded
-from dialer.ua.sockets import SIP_DSCP
 from dialer.ua.transport import Passed
 from dialer.ua.transports import Transports
 

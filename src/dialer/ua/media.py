@@ -12,7 +12,9 @@ from dialer.rtp.latch import Latch
 from dialer.rtp.pacing import Due, Pacer
 from dialer.rtp.reception import Reception
 from dialer.sip.sdp import SdpError
+from dialer.ua.guard import guarded
 from dialer.ua.media_ports import MediaError, NoPortAvailable, RtpPorts
+from dialer.ua.srtp import SecureRtp, SrtpError
 
 if TYPE_CHECKING:
     import socket
@@ -21,18 +23,20 @@ if TYPE_CHECKING:
     from dialer.clock import Clock, Timer
     from dialer.rtp.frames import Frames
     from dialer.sip.sdp import Negotiated
+    from dialer.ua.transport import Direction
 
 __all__ = ["MediaError", "MediaPlane", "MediaStream", "NoPortAvailable"]
 
 _DATAGRAM = 2048  # octets; G.711 packets have 172 at 20 ms and 492 at 60 ms
+_FRAME_MS = round(1000 * g711.FRAME_SECONDS)
 
 
 class MediaPlane:
     """The RTP side of a user agent.
 
     `bind_host` is an address literal, `ports` the range whose even ones are used.
-    `external_address`, if any, is what the SDP gives instead of `bind_host`. `random_bits(n)`
-    supplies SSRCs and first numbers (RFC 3550 §5.1).
+    `external_address`, if any, is what the SDP gives instead of `bind_host`. `dscp` marks the
+    packets, 0 leaves them alone. `random_bits(n)` supplies SSRCs and first numbers (RFC 3550 §5.1).
     """
 
     def __init__(
@@ -42,12 +46,13 @@ class MediaPlane:
         ports: tuple[int, int],
         *,
         external_address: str | None = None,
+        dscp: int = 0,
         random_bits: Callable[[int], int] = secrets.randbits,
     ) -> None:
         self.clock = clock
         self.address = external_address or bind_host
         self.random_bits = random_bits
-        self.ports = RtpPorts(bind_host, ports, start=random_bits(15))
+        self.ports = RtpPorts(bind_host, ports, start=random_bits(15), dscp=dscp)
         self._open: set[MediaStream] = set()
         self._sending: set[MediaStream] = set()
         self._pacer: Pacer | None = None
@@ -105,25 +110,29 @@ class _Playback:
         self.offset = 0  # octets of `frames` that left
 
     def next_frame(self) -> bytes:
-        """Return the next frame, and note when it was the last."""
+        """Return the next frame."""
         begin = self.offset
         self.offset = end = begin + g711.FRAME_SAMPLES
-        if end >= len(self.frames.data):
-            self.done.set_result(True)
         return self.frames.data[begin:end]
 
-    def stop(self) -> None:
-        """Tell the one who waits that the rest is not played."""
+    @property
+    def taken(self) -> bool:
+        """Whether the last frame was."""
+        return self.offset >= len(self.frames.data)
+
+    def finish(self, *, whole: bool) -> None:
+        """Tell the one who waits whether all of it has left."""
         if not self.done.done():
-            self.done.set_result(False)
+            self.done.set_result(whole)
 
 
 class MediaStream:
     """The RTP of one call, both ways, on one port.
 
-    It listens from the start (early media). Once connected it sends a packet every 20 ms: what
-    `play` was given, else silence, so that NAT bindings and PBX timeouts stay content.
-    `on_frame(payload_type, payload)`, where set, is called for every packet received.
+    It listens from the start (early media). Once connected it sends a packet every 20, 40 or 60 ms:
+    what `play` was given, else silence, so that NAT bindings and PBX timeouts stay content.
+    `on_frame(payload_type, payload)`, where set, is called for every packet received;
+    `on_packet(direction, packet, peer)` for every one sent and received, as it is unencrypted.
     """
 
     def __init__(self, plane: MediaPlane, bound: socket.socket, port: int) -> None:
@@ -132,9 +141,11 @@ class MediaStream:
         self.telephone_event: int | None = None  # the payload type, where the peer takes DTMF
         self.packets_sent = 0
         self.packets_unsent = 0  # the host refused them: its buffer was full, or it has no route
-        self.packets_dropped = 0  # received, but not RTP or not from the peer
+        self.packets_dropped = 0  # received, but not RTP, not from the peer, or not authentic
+        self.secure_only = False  # nothing is received before keys are agreed
         self.reception = Reception(g711.SAMPLE_RATE)
         self.on_frame: Callable[[int, bytes], None] | None = None
+        self.on_packet: Callable[[Direction, bytes, tuple[str, int]], None] | None = None
         self._plane = plane
         self._socket = bound
         self._loop = asyncio.get_running_loop()
@@ -143,10 +154,13 @@ class MediaStream:
             payload_type=0,
             samples=g711.FRAME_SAMPLES,
             ssrc=plane.random_bits(32),
-            sequence=plane.random_bits(16),
+            sequence=plane.random_bits(15),  # RFC 3711 §3.3.1: far from the wrap that SRTP counts
             timestamp=plane.random_bits(32),
         )
+        self._srtp = SecureRtp()
         self._silence = b""
+        self._frames_per_packet = 1
+        self._bundle: list[bytes] = []  # frames of the next packet
         self._playback: _Playback | None = None
         self._silent_since: float | None = None  # on hold since then
         self._closed = False
@@ -169,8 +183,11 @@ class MediaStream:
         if address.version != self._plane.ports.ip_version:
             ours = f"IPv{self._plane.ports.ip_version}"
             raise SdpError(f"the peer's media address {address} is not {ours}, as ours is")
+        self._send_bundle()  # it is in the old codec and under the old key
         if not address.is_unspecified:
             self._latch.expect((media.host, media.port))
+        self._srtp.use(media.keys)
+        self._frames_per_packet = media.ptime // _FRAME_MS
         self.codec = media.codec
         self.telephone_event = media.telephone_event
         self._numbering.payload_type = media.payload_type
@@ -197,7 +214,7 @@ class MediaStream:
     def stop_playing(self) -> None:
         """Go back to silence."""
         if self._playback is not None:
-            self._playback.stop()
+            self._playback.finish(whole=False)
             self._playback = None
 
     def close(self) -> None:
@@ -212,27 +229,41 @@ class MediaStream:
 
     def send(self, due: Due) -> None:
         """Send the frames that are due; for the ticker."""
-        destination = self._latch.destination
-        if destination is None:
-            return
         if due.skip:
+            self._send_bundle()
             self._numbering.skip(due.skip)
         for _ in range(due.send):
-            datagram = self._numbering.packet(self._next_payload())
-            try:
-                self._socket.sendto(datagram, destination)
-            except OSError:
-                self.packets_unsent += 1
-            else:
-                self.packets_sent += 1
+            self._bundle.append(self._next_payload())
+            if len(self._bundle) >= self._frames_per_packet:
+                self._send_bundle()
+
+    def _send_bundle(self) -> None:
+        """Send the frames gathered, as one packet."""
+        destination = self._latch.destination
+        if destination is None or not self._bundle:
+            return
+        plain = self._numbering.packet(b"".join(self._bundle), len(self._bundle))
+        self._bundle.clear()
+        try:
+            datagram = self._srtp.protect(plain) if self._srtp.agreed else plain
+            self._socket.sendto(datagram, destination)
+        except (OSError, SrtpError):
+            self.packets_unsent += 1
+        else:
+            self.packets_sent += 1
+            if self.on_packet is not None:
+                guarded(self.on_packet, "sent", plain, destination)
+        if self._playback is not None and self._playback.taken:
+            self._playback.finish(whole=True)
 
     def _next_payload(self) -> bytes:
         """Return the next frame of what plays, else silence."""
         playback = self._playback
         if playback is not None:
-            if not playback.done.done():
+            if not playback.taken and not playback.done.done():
                 return playback.next_frame()
-            self._playback = None  # it has ended, or nobody wants it any more
+            if playback.done.done():
+                self._playback = None  # it has ended, or nobody wants it any more
         return self._silence
 
     def _set_sending(self, *, sending: bool) -> None:
@@ -245,6 +276,14 @@ class MediaStream:
             self._silent_since = now
         self._plane.set_sending(self, sending=sending)
 
+    def _unprotected(self, datagram: bytes) -> bytes:
+        """Return the RTP packet of a datagram; raises `SrtpError` for one that may be anybody's."""
+        if self._srtp.agreed:
+            return self._srtp.unprotect(datagram)
+        if self.secure_only:
+            raise SrtpError("no keys are agreed yet")
+        return datagram
+
     def _receive(self) -> None:
         """Read one datagram; the event loop calls again while there are more."""
         try:
@@ -256,13 +295,16 @@ class MediaStream:
             self.packets_dropped += 1
             return
         try:
+            data = self._unprotected(data)
             received = packet.parse(data)
-        except packet.PacketError:
+        except (packet.PacketError, SrtpError):
             self.packets_dropped += 1
             return
         self._latch.heard(address)
         self.reception.add(
             received.sequence, received.timestamp, received.ssrc, self._plane.clock.monotonic()
         )
+        if self.on_packet is not None:
+            guarded(self.on_packet, "received", data, address)
         if self.on_frame is not None:
             self.on_frame(received.payload_type, received.payload)

@@ -7,6 +7,8 @@ import errno
 import ipaddress
 import socket
 
+from dialer.ua.dscp import mark
+
 _TAKEN = {errno.EADDRINUSE, errno.EACCES}
 
 
@@ -22,15 +24,17 @@ class RtpPorts:
     """Hands out the even ports of a range (RFC 3550 §11), bound; a port given back rests longest.
 
     `host` is the address literal to bind; `start` turns the range, so that neither two processes
-    nor two runs begin at the same port. Raises ValueError for a range without an even port.
+    nor two runs begin at the same port. `dscp` marks what the sockets send, 0 leaves them alone.
+    Raises ValueError for a range without an even port.
     """
 
-    def __init__(self, host: str, ports: tuple[int, int], start: int = 0) -> None:
+    def __init__(self, host: str, ports: tuple[int, int], start: int = 0, *, dscp: int = 0) -> None:
         low, high = ports
         if not 1 <= low <= high <= 65535 or (low == high and low % 2):
             raise ValueError(f"RTP ports {low}-{high}: no even port from 1 to 65535 in there")
         self.host = host
         self.ip_version = ipaddress.ip_address(host).version
+        self._dscp = dscp
         self._range = f"{low}-{high}"
         self._free = collections.deque(range(low + low % 2, high + 1, 2))
         self._free.rotate(-start)
@@ -44,6 +48,7 @@ class RtpPorts:
             raise NoPortAvailable(f"no socket for RTP: {error.strerror}") from None
         try:
             bound.setblocking(False)  # noqa: FBT003 - the library's signature
+            mark(bound, self._dscp)
             return bound, self._bind(bound)
         except BaseException:
             bound.close()

@@ -7,12 +7,12 @@ import dataclasses
 import socket
 from typing import TYPE_CHECKING
 
+from dialer.ua.dscp import SIP_DSCP, mark
 from dialer.ua.transport import ListenError, bind
 
 if TYPE_CHECKING:
     from dialer.sip.identity import HostPort, Transport
 
-SIP_DSCP = 24  # CS3, for signalling (RFC 4594 §3.2)
 _BACKLOG = 128
 _TRIES = 50  # ports looked at for one that is free for UDP and for TCP
 # Milliseconds until a peer that acknowledges nothing is given up: well before timer B of a request
@@ -55,7 +55,7 @@ def bind_all(host: str, port: int, tls_port: int | None = None, dscp: int = SIP_
             udp.close()
             tcp.close()
             raise
-        mark(udp, dscp)
+        _prepare(udp, dscp)
         return Bound(udp, tcp, tls)
     raise AssertionError("the last try has raised")
 
@@ -74,7 +74,7 @@ def listen(host: str, port: int, transport: Transport, dscp: int) -> socket.sock
     try:
         # a restart need not wait for the connections of the process before
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        mark(opened, dscp)
+        _prepare(opened, dscp)
         opened.bind((host, port))
         opened.listen(_BACKLOG)
     except OSError as error:
@@ -87,7 +87,7 @@ def for_connection(host: str, dscp: int) -> socket.socket:
     """Open a socket that will connect from a literal address; raises OSError."""
     opened = _stream(host)
     try:
-        mark(opened, dscp)
+        _prepare(opened, dscp)
         opened.bind((host, 0))
     except OSError:
         opened.close()
@@ -103,13 +103,9 @@ def _stream(host: str) -> socket.socket:
     return opened
 
 
-def mark(opened: socket.socket, dscp: int) -> None:
+def _prepare(opened: socket.socket, dscp: int) -> None:
     """Set what routers and the kernel are to do with a socket's packets; a refusal is no fault."""
-    with contextlib.suppress(OSError):
-        if opened.family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
-        else:
-            opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
+    mark(opened, dscp)
     if opened.type == socket.SOCK_STREAM and hasattr(socket, "TCP_USER_TIMEOUT"):
         with contextlib.suppress(OSError):
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from dialer.sip.framing import KeepAlive
 from dialer.ua.connections import Connections, Hooks
+from dialer.ua.dscp import SIP_DSCP
 from dialer.ua.listener import Listener
-from dialer.ua.sockets import SIP_DSCP, bind_all, where
+from dialer.ua.sockets import bind_all, where
 from dialer.ua.transport import UdpTransport, local_address_towards
 
 if TYPE_CHECKING:

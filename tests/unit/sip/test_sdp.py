@@ -213,10 +213,38 @@ def test_our_own_wish_limits_the_direction():
 
 
 @pytest.mark.parametrize(
-    ("line", "ptime"), [("a=ptime:30", 30), ("a=ptime:x", 20), ("a=ptime", 20)]
+    ("lines", "ours", "ptime"),
+    [
+        ([], 20, 20),
+        ([], 60, 60),
+        ([], 10, 20),
+        (["a=ptime:20"], 60, 20),
+        (["a=ptime:40"], 20, 40),
+        (["a=ptime:60"], 20, 60),
+        (["a=ptime:30"], 20, 20),
+        (["a=ptime:50"], 20, 40),
+        (["a=ptime:10"], 20, 20),
+        (["a=ptime:200"], 20, 60),
+        (["a=ptime:60", "a=maxptime:40"], 20, 40),
+        (["a=maxptime:150"], 40, 40),
+        (["a=maxptime:10"], 40, 20),
+        (["a=ptime:x"], 20, 20),
+        (["a=ptime", "a=maxptime"], 40, 40),
+        (["a=ptime:0", "a=maxptime:0"], 40, 40),
+    ],
 )
-def test_the_packet_time_that_the_peer_prefers(line, ptime):
-    assert negotiated("m=audio 4000 RTP/AVP 0", line).ptime == ptime
+def test_the_packet_time_is_the_nearest_to_what_the_peer_prefers(lines, ours, ptime):
+    remote = sdp.parse(description("m=audio 4000 RTP/AVP 0", *lines))
+    assert sdp.negotiate(OURS, remote, terms=sdp.Terms(ptime=ours)).ptime == ptime
+
+
+def test_our_own_packet_time_is_offered_and_answered():
+    terms = sdp.Terms(ptime=40)
+    offer = sdp.offer("192.0.2.1", 4000, OURS, session_id=1, version=1, terms=terms)
+    remote = sdp.parse(description("m=audio 4000 RTP/AVP 0", "a=ptime:60"))
+    answer = sdp.answer(remote, "192.0.2.1", 4000, OURS, session_id=1, version=1, terms=terms)
+    assert b"a=ptime:40\r\n" in offer
+    assert b"a=ptime:40\r\n" in answer
 
 
 def test_the_answer_keeps_the_offers_order_and_numbers():
