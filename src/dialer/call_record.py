@@ -48,6 +48,8 @@ def _attempt(attempt: models.Attempt) -> Iterator[str]:
         yield "  no INVITE was sent"
     for leg in attempt.legs:
         yield from _leg(leg)
+        if leg is not attempt.legs[-1] and leg.outcome is not None:
+            yield f"    {leg.outcome.value} by rule {leg.rule}: on to the next trunk"
 
 
 def _leg(leg: models.Leg) -> Iterator[str]:

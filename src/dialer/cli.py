@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from dialer import __version__, campaign_commands, config, log, trunk_commands
+from dialer import (
+    __version__,
+    campaign_commands,
+    config,
+    log,
+    trunk_commands,
+    trunk_holding_commands,
+)
 from dialer.api.settings import SettingsError
 from dialer.client import ApiProblem
 from dialer.command import ConfigFile, Mistake, run
@@ -131,7 +138,8 @@ def dial(
 
 app.add_typer(campaign_commands.app, name="campaign")
 app.command("call")(campaign_commands.call)
-app.add_typer(trunk_commands.app, name="trunk")
+trunk_holding_commands.app.command()(trunk_commands.check)
+app.add_typer(trunk_holding_commands.app, name="trunk")
 app.add_typer(database, name="db")
 
 

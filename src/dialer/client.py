@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 import pydantic
 
-from dialer.api import models, trace_models
+from dialer.api import models, trace_models, trunk_models
 
 if TYPE_CHECKING:
     import types
@@ -146,11 +147,12 @@ class Client:
         self,
         campaign_id: int,
         *statuses: CallStatus,
+        number: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> models.CallPage:
-        """Read a page of a campaign's calls, the last added first."""
-        parameters = _parameters(statuses, limit, cursor)
+        """Read a page of a campaign's calls, the last added first; `number` is one exactly."""
+        parameters = _parameters(statuses, limit, cursor, number)
         return await self._json(
             models.CallPage, "GET", f"/v1/campaigns/{campaign_id}/calls", params=parameters
         )
@@ -158,11 +160,12 @@ class Client:
     async def dialogs(
         self,
         *statuses: CallStatus,
+        number: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> models.CallPage:
         """Read a page of the calls of all campaigns, of deleted ones too."""
-        parameters = _parameters(statuses, limit, cursor)
+        parameters = _parameters(statuses, limit, cursor, number)
         return await self._json(models.CallPage, "GET", "/v1/dialogs", params=parameters)
 
     async def call(self, call_id: int) -> models.CallWithAttempts:
@@ -191,6 +194,23 @@ class Client:
         except httpx.HTTPError as error:
             raise self._unreachable(error) from None
 
+    async def trunks(self) -> trunk_models.TrunkList:
+        """Read every trunk."""
+        return await self._json(trunk_models.TrunkList, "GET", "/v1/trunks")
+
+    async def trunk(self, name: str) -> trunk_models.TrunkWithFailures:
+        """Read a trunk with its last failures."""
+        return await self._json(trunk_models.TrunkWithFailures, "GET", _trunk_path(name))
+
+    async def hold_trunk(self, name: str, reason: str, by: str) -> trunk_models.Trunk:
+        """Give a trunk no more calls, on all nodes at once."""
+        said = {"reason": reason, "by": by}
+        return await self._json(trunk_models.Trunk, "POST", f"{_trunk_path(name)}/hold", json=said)
+
+    async def release_trunk(self, name: str) -> trunk_models.Trunk:
+        """Give calls to a trunk again."""
+        return await self._json(trunk_models.Trunk, "POST", f"{_trunk_path(name)}/release", json={})
+
     async def _json(self, model: type[Model], method: str, path: str, **request: Any) -> Model:
         response = await self._request(method, path, **request)
         try:
@@ -216,6 +236,10 @@ class Client:
         return ApiProblem(f"cannot reach the dialer's API at {self._base_url}: {reason}")
 
 
+def _trunk_path(name: str) -> str:
+    return f"/v1/trunks/{urllib.parse.quote(name, safe='')}"
+
+
 def _problem(response: httpx.Response) -> ApiProblem:
     """Return the error that a refusal is, whether or not it is in the API's own form."""
     try:
@@ -226,7 +250,9 @@ def _problem(response: httpx.Response) -> ApiProblem:
     return ApiProblem(problem.detail, response.status_code, problem)
 
 
-def _parameters(statuses: Iterable[str], limit: int, cursor: str | None) -> dict[str, Any]:
+def _parameters(
+    statuses: Iterable[str], limit: int, cursor: str | None, number: str | None = None
+) -> dict[str, Any]:
     """Return query parameters without those that are not given."""
-    given = {"status": list(statuses), "limit": limit, "cursor": cursor}
+    given = {"status": list(statuses), "number": number, "limit": limit, "cursor": cursor}
     return {name: value for name, value in given.items() if value is not None}

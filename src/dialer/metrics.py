@@ -36,6 +36,18 @@ class Metrics:
             ["outcome", "status"],
             registry=registry,
         )
+        self.failovers = Counter(
+            "dialer_failovers",
+            "Calls that went on over another trunk within their attempt, by the trunk they left",
+            ["trunk"],
+            registry=registry,
+        )
+        self.alarms = Counter(
+            "dialer_alarms",
+            "What a person should look at: media, bot, caller_id, busy_burst",
+            ["alarm", "trunk"],
+            registry=registry,
+        )
         self.active_calls = Gauge(
             "dialer_active_calls", "Calls that this node holds", ["phase"], registry=registry
         )

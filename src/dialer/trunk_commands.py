@@ -1,4 +1,4 @@
-"""The command line's trunks: check."""
+"""The command that tries a trunk out."""
 
 from __future__ import annotations
 
@@ -9,15 +9,7 @@ import typer
 from dialer import config, log
 from dialer.command import ConfigFile, run
 
-app = typer.Typer(help="Look after trunks.", no_args_is_help=True)
 
-
-@app.callback()
-def only_a_group() -> None:
-    """Look after trunks."""
-
-
-@app.command()
 def check(
     name: Annotated[
         str, typer.Argument(help="A trunk of the configuration, or host[:port] without an account.")

@@ -200,6 +200,26 @@ async def test_dialogs_hold_the_calls_of_all_campaigns(api, path):
     assert (await numbers(api, f"{path}/calls"))[0] == ["+49301234501"]
 
 
+async def test_the_calls_of_one_number_are_found_in_all_campaigns(api, path):
+    other = await api.campaign()
+    for where in (path, other):
+        await api.add(
+            where, "+493012345", "+4930123456", {"phone": "+4930123456", "payload": {"a": "b"}}
+        )
+    await api("DELETE", other, 204)
+    found, _ = await numbers(api, "/v1/dialogs", number="+4930123456")
+    assert found == ["+4930123456"] * 4
+    assert await numbers(api, "/v1/dialogs?number=+493012345") == (["+493012345"] * 2, None)
+    page, cursor = await numbers(api, "/v1/dialogs", number="+4930123456", limit=3)
+    rest, end = await numbers(api, "/v1/dialogs", number="+4930123456", limit=3, cursor=cursor)
+    assert (len(page), len(rest), end) == (3, 1, None)
+    mine = f"{path}/calls"
+    assert (await numbers(api, mine, number="+4930123456"))[0] == ["+4930123456"] * 2
+    assert (await numbers(api, mine, number="+4930123456", status="answered"))[0] == []
+    assert (await numbers(api, "/v1/dialogs", number="4930123456"))[0] == []
+    await api("GET", "/v1/dialogs", 422, params={"number": ""})
+
+
 async def report(api, path):
     async with api.client.get(f"{path}/report.csv") as response:
         assert response.status == 200

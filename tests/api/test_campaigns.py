@@ -17,6 +17,7 @@ FULL = {
     "name": "Summer",
     "caller_ids": ["+4930123456", "200"],
     "trunks": ["carrier", "pbx"],
+    "trunk_order": "weighted",
     "max_simultaneous_calls": 20,
     "calls_per_second": 2.5,
     "max_attempts": 5,

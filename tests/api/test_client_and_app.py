@@ -72,6 +72,14 @@ async def test_a_campaign_from_beginning_to_end(client):
     await client.delete_campaign(draft.id)
     assert (await client.campaigns()).items == []
     assert len((await client.dialogs(CallStatus.NOT_DIALED)).items) == 3
+    found = (await client.dialogs(number="+4930123456", limit=1)).items
+    assert [call.number for call in found] == ["+4930123456"]
+
+    held = await client.hold_trunk("pbx", "new SBC", "ada")
+    assert (held.hold.reason, held.availability) == ("new SBC", "down")
+    assert [trunk.name for trunk in (await client.trunks()).items] == ["carrier", "pbx"]
+    assert (await client.release_trunk("pbx")).hold is None
+    assert (await client.trunk("pbx")).recent_failures == []
     with pytest.raises(ApiProblem, match=f"there is no campaign {draft.id}"):
         await client.campaign(draft.id)
 

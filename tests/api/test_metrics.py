@@ -18,6 +18,8 @@ def test_names_and_help():
     assert ours == {
         "dialer_attempts",
         "dialer_calls",
+        "dialer_failovers",
+        "dialer_alarms",
         "dialer_active_calls",
         "dialer_trunk_up",
         "dialer_invite_to_first_provisional_seconds",

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from dialer.store import migrate
+from dialer.store import campaigns, migrate, trunks
 from dialer.store import pool as store_pool
 from dialer.store.errors import Misconfigured, SchemaMismatch, Unavailable
+from dialer.store.records import DEFAULT_ACCOUNT
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,6 +28,32 @@ async def test_an_empty_database_is_upgraded_once_by_whoever_comes_first(empty_d
     assert await migrate.current(url) is None
     assert await asyncio.gather(*(migrate.upgrade(url) for _ in range(4))) == [migrate.head()] * 4
     assert await migrate.current(url) == migrate.head()
+
+
+async def test_an_older_database_keeps_what_it_holds(empty_database_url):
+    url = empty_database_url
+    versions = Path(migrate.__file__).parent / "migrations" / "versions"
+    await execute(url, (versions / "first_schema.sql").read_text())
+    await execute(
+        url,
+        """
+        CREATE TABLE alembic_version (version_num varchar(32) NOT NULL);
+        INSERT INTO alembic_version VALUES ('0001');
+        INSERT INTO campaigns (account_id, name, trunks, caller_ids, max_simultaneous_calls,
+            max_attempts, retry_interval_seconds, retry_by_outcome, ring_timeout_seconds,
+            max_talk_seconds, on_answer, redial_interrupted)
+        VALUES (1, 'Spring', '{lab}', '{}', 1, 1, 1, '{}', 40, 60, '{}', false);
+        INSERT INTO trunks (name) VALUES ('lab');
+        """,
+    )
+    assert await migrate.upgrade(url) == migrate.head()
+    pool = await store_pool.open_pool(url)
+    try:
+        (campaign,) = await campaigns.list_page(pool, DEFAULT_ACCOUNT)
+        assert (campaign.settings.name, campaign.settings.trunk_order) == ("Spring", "listed")
+        assert await trunks.list_all(pool, (), dt.timedelta(hours=1)) == []
+    finally:
+        await store_pool.close_pool(pool)
 
 
 async def test_a_failed_revision_leaves_nothing_behind(empty_database_url):
@@ -55,5 +83,7 @@ def test_the_wheel_carries_the_revisions(tmp_path):
 
     [wheel] = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = zipfile.ZipFile(wheel).namelist()
-    for name in ("env.py", "versions/first_schema.py", "versions/first_schema.sql"):
+    revisions = ("first_schema", "trunk_steering")
+    files = [f"versions/{name}.{kind}" for name in revisions for kind in ("py", "sql")]
+    for name in ("env.py", *files):
         assert f"dialer/store/migrations/{name}" in names

@@ -31,10 +31,13 @@ def logged():
 
 @pytest.fixture
 async def processes(scene, database_url, tmp_path):
-    """`await processes("one", "two")` starts engines, each in a process of its own."""
+    """`await processes("one", "two")` starts engines, each in a process of its own.
+
+    With `first`, a carrier, they have a trunk of that name to it besides the scene's.
+    """
     started = []
 
-    async def start(*names, lease=2.0, drain=10.0, max_calls=400, calls_per_second=400):
+    async def start(*names, lease=2.0, drain=10.0, max_calls=400, calls_per_second=400, first=None):
         wanted = [
             EngineProcess(
                 scene,
@@ -45,6 +48,7 @@ async def processes(scene, database_url, tmp_path):
                 drain=drain,
                 max_calls=max_calls,
                 calls_per_second=calls_per_second,
+                first=first,
             )
             for name in names
         ]

@@ -35,11 +35,21 @@ max_calls = {max_calls}
 calls_per_second = {calls_per_second}
 """
 
+FIRST = """
+[[trunk]]
+name = "first"
+address = "{address.host}:{address.port}"
+max_calls = 400
+calls_per_second = 400
+"""
+
 
 class EngineProcess:
     """One process; its log goes to a file. Whoever starts it awaits `end()`."""
 
-    def __init__(self, scene, folder, url, node, *, lease, drain, max_calls, calls_per_second):
+    def __init__(
+        self, scene, folder, url, node, *, lease, drain, max_calls, calls_per_second, first=None
+    ):
         self.node = node
         self.log_file = folder / f"{node}.log"
         self._scene = scene
@@ -58,6 +68,7 @@ class EngineProcess:
                 max_calls=max_calls,
                 calls_per_second=calls_per_second,
             )
+            + (FIRST.format(address=first.address) if first else "")
         )
         self.process = None
 

@@ -12,6 +12,7 @@ import time
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.outcome_table import OutcomeTable
+from dialer.campaign.routing import TrunkRule
 from dialer.clock import SystemClock
 from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
@@ -31,8 +32,8 @@ SECOND = 0.1  # of a behaviour, in real seconds
 HANG_UP = {"kind": "hang_up", "after_seconds": 0}
 
 
-def new_carrier():
-    return Carrier(CarrierSettings(second=SECOND, t1=T1, t2=8 * T1, t4=4 * T1))
+def new_carrier(**settings):
+    return Carrier(CarrierSettings(second=SECOND, t1=T1, t2=8 * T1, t4=4 * T1, **settings))
 
 
 async def eventually(condition, patience=30.0, every=0.02):
@@ -99,7 +100,7 @@ class Scene:
     def ledger(self):
         return self.carrier.ledger
 
-    def trunk(self, name=TRUNK, *, max_calls=400, calls_per_second=400.0, **changes):
+    def trunk(self, name=TRUNK, *, max_calls=400, calls_per_second=400.0, routing=None, **changes):
         """A trunk's state; by default the carrier's, with the right credentials."""
         settings = self.carrier.settings
         address = {"host": self.carrier.address.host, "port": self.carrier.address.port}
@@ -109,8 +110,20 @@ class Scene:
             caller_id="+15550001000",
             max_calls=max_calls,
             calls_per_second=calls_per_second,
+            rule=routing or TrunkRule(name),
         )
         return TrunkState.of(definition, self.clock.monotonic())
+
+    def trunk_of(self, carrier, name, **more):
+        """A trunk to another carrier than the scene's."""
+        return self.trunk(name, host=carrier.address.host, port=carrier.address.port, **more)
+
+    async def carrier_like(self, number):
+        """A second carrier, which treats every number as this one."""
+        other = new_carrier(as_if=number)
+        await other.start()
+        self.exits.push_async_callback(other.close)
+        return other
 
     def _message(self, passed):
         if passed.direction == "sent" and passed.data.startswith(b"INVITE "):
@@ -211,15 +224,21 @@ class Scene:
 
         await eventually(nothing_open, patience)
 
-    async def wire_agrees(self):
-        """Hold every leg in the database against the ledger: one Call-ID each, no dialog left."""
-        await asyncio.wait_for(self.ledger.until(lambda ledger: not ledger.live_dialogs()), 10)
+    async def wire_agrees(self, trunk=None, carrier=None):
+        """Hold every leg in the database against the ledger: one Call-ID each, no dialog left.
+
+        With a trunk, its legs against the ledger of its carrier.
+        """
+        ledger = (carrier or self.carrier).ledger
+        await asyncio.wait_for(ledger.until(lambda ledger: not ledger.live_dialogs()), 10)
         legs = await self.pool.fetch(
-            "SELECT sip_call_id, number FROM legs WHERE sent_at IS NOT NULL"
+            "SELECT sip_call_id, number FROM legs"
+            " WHERE sent_at IS NOT NULL AND trunk = coalesce($1, trunk)",
+            trunk,
         )
         ours = collections.Counter(row["number"] for row in legs)
-        assert self.ledger.calls_per_number() == ours
-        assert self.ledger.calls.keys() == {row["sip_call_id"] for row in legs}
+        assert ledger.calls_per_number() == ours
+        assert ledger.calls.keys() == {row["sip_call_id"] for row in legs}
 
 
 @contextlib.asynccontextmanager

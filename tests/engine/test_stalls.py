@@ -79,8 +79,9 @@ async def test_a_stall_amid_sending_is_followed_by_another_look(scene, monkeypat
 
     async def paused_first(*asked):
         if not looked:
-            looked.append(len(placed))
+            count = len(placed)
             await scene.act(campaign, CampaignAction.PAUSE)
+            looked.append(count)
         return await look(*asked)
 
     monkeypatch.setattr(node.engine.live, "place", place_and_stall)

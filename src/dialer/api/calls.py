@@ -33,6 +33,7 @@ async def _list(request: web.Request, campaign_id: int | None) -> web.Response:
         context.account_id,
         campaign_id=campaign_id,
         statuses=asked.status,
+        number=asked.number,
         before=inputs.read_cursor(asked.cursor),
         limit=asked.limit + 1,
     )

@@ -118,12 +118,22 @@ class CampaignQuery(Page):
     )
 
 
+def _plus(number: str) -> str:
+    """Take a leading blank for the plus sign that it was before a URL's decoding."""
+    return "+" + number[1:] if number.startswith(" ") else number
+
+
 class CallQuery(Page):
     """Which calls."""
 
     status: Annotated[list[CallStatus], Field(description="one or several")] = Field(
         default_factory=list
     )
+    number: Annotated[
+        str | None,
+        Field(min_length=1, max_length=200, description="exactly this one, as the calls show it"),
+        AfterValidator(lambda number: number if number is None else _plus(number)),
+    ] = None
 
 
 # Answers.
@@ -153,6 +163,7 @@ class Campaign(Answer):
     name: str
     caller_ids: list[str]
     trunks: list[str]
+    trunk_order: Literal["listed", "weighted"]
     max_simultaneous_calls: int
     calls_per_second: float | None
     max_attempts: int
@@ -295,6 +306,8 @@ class Leg(Answer):
         validation_alias=AliasChoices("request_uri", AliasPath("identity", "request_uri"))
     )
     evidence: Evidence
+    outcome: Outcome | None
+    rule: str | None
     created_at: dt.datetime
 
 

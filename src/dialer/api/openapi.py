@@ -132,14 +132,13 @@ def _operation(route: Route, schemas: _Schemas) -> JsonObject:
 
 
 def _path_parameters(route: Route) -> list[JsonObject]:
-    """Return the parameters in braces; every one is an id."""
+    """Return the parameters in braces: ids, and names."""
+    schemas: dict[str, JsonObject] = {
+        "id": {"type": "integer", "format": "int64", "minimum": 1},
+        "name": {"type": "string"},
+    }
     return [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "schema": {"type": "integer", "format": "int64", "minimum": 1},
-        }
+        {"name": name, "in": "path", "required": True, "schema": schemas[name]}
         for name in re.findall(r"{(\w+)}", route.path)
     ]
 

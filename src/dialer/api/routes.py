@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from dialer.api import calls, campaigns, models, numbers, report, service, trace_models, traces
+from dialer.api import (
+    calls,
+    campaigns,
+    models,
+    numbers,
+    report,
+    service,
+    trace_models,
+    traces,
+    trunk_models,
+    trunks,
+)
 from dialer.api.route import Route
 
 JSON = "application/json"
@@ -12,6 +23,7 @@ REFUSED_MOVE = {
     **NO_CAMPAIGN,
     409: "The campaign's status does not allow it; `current_status` and `allowed` say what is",
 }
+NO_TRUNK = {404: "There is no such trunk"}
 CLOSED = {**NO_CAMPAIGN, 409: "The campaign is finished"}
 
 ROUTES = (
@@ -161,6 +173,44 @@ ROUTES = (
         "List the calls of all campaigns, of deleted ones too, the last added first",
         models.CallPage,
         query=models.CallQuery,
+    ),
+    Route(
+        "GET",
+        "/v1/trunks",
+        "listTrunks",
+        trunks.list_all,
+        "List the trunks: definition, health on every node, hold, calls up and of the last hour",
+        trunk_models.TrunkList,
+    ),
+    Route(
+        "GET",
+        "/v1/trunks/{name}",
+        "getTrunk",
+        trunks.read,
+        "Read a trunk with its last failures",
+        trunk_models.TrunkWithFailures,
+        refusals=NO_TRUNK,
+    ),
+    Route(
+        "POST",
+        "/v1/trunks/{name}/hold",
+        "holdTrunk",
+        trunks.hold,
+        "Give a trunk no more calls, on all nodes at once; those that are up go on",
+        trunk_models.Trunk,
+        bodies={JSON: trunk_models.HOLD_TRUNK},
+        refusals=NO_TRUNK,
+    ),
+    Route(
+        "POST",
+        "/v1/trunks/{name}/release",
+        "releaseTrunk",
+        trunks.release,
+        "Give calls to a trunk again",
+        trunk_models.Trunk,
+        bodies={JSON: models.NOTHING},
+        body_required=False,
+        refusals=NO_TRUNK,
     ),
     Route(
         "GET",

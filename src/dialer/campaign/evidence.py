@@ -25,6 +25,7 @@ class LocalCause(enum.StrEnum):
     MACHINE = "machine"  # answered by a machine, where the campaign looks for one
     FAX = "fax"  # the same for a fax
     SILENT = "silent"  # the same for silence
+    NO_ROUTE = "no_route"  # no INVITE: no trunk that is configured takes the number
     INVALID_NUMBER = "invalid_number"  # no INVITE: the number cannot be dialled at all
     SUPPRESSED = "suppressed"  # no INVITE: do-not-call list, or a destination not allowed
     PLAN_LIMIT = "plan_limit"  # no INVITE: the account's unique users are used up

@@ -1,4 +1,4 @@
-"""Which trunks a call may take, and in which order."""
+"""Which trunks may take a number, and in which order they are asked."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TrunkRule:
-    """Which calls a trunk is given; an empty `match` or `accounts` takes all.
+    """What a trunk takes, and how it stands among others.
 
-    `match` are the beginnings of the numbers that it takes. The lowest `priority` is tried first;
-    among equals `weight` is a trunk's share.
+    `match` are prefixes of numbers, none for every number; `accounts` may use it, none for all.
+    Lower `priority` goes first where trunks are chosen by weight; `weight` is the share of calls
+    among those of one priority, 0 for a trunk that takes what the others leave.
     """
 
     name: str
@@ -25,37 +26,34 @@ class TrunkRule:
 
 
 def takes(rule: TrunkRule, number: str, account_id: int) -> bool:
-    """Say whether a trunk may carry a call."""
-    if rule.accounts and account_id not in rule.accounts:
-        return False
-    return not rule.match or number.startswith(rule.match)
+    """Whether the trunk takes calls of the account to the number."""
+    return (not rule.accounts or account_id in rule.accounts) and (
+        not rule.match or number.startswith(rule.match)
+    )
 
 
-def order(rules: Sequence[TrunkRule], turn: int, *, weighted: bool) -> tuple[str, ...]:
-    """Return the trunks in the order in which they are tried; `turn` counts the choices.
+def order(
+    rules: Iterable[TrunkRule], number: str, account_id: int, turn: int, *, weighted: bool = False
+) -> tuple[TrunkRule, ...]:
+    """Return the trunks that take the number, the one to ask first in front.
 
-    Not weighted: as listed. Weighted: by priority, and among equals by turns, each as often the
-    first as its weight says.
+    As given, or with `weighted` by priority, and among equals by weight: over as many turns as
+    the weights add up to, each is in front as often as its weight says.
     """
+    able = [rule for rule in rules if takes(rule, number, account_id)]
     if not weighted:
-        return tuple(rule.name for rule in rules)
-    ordered: list[str] = []
-    for priority in sorted({rule.priority for rule in rules}):
-        ordered += _by_turns([rule for rule in rules if rule.priority == priority], turn)
+        return tuple(able)
+    ordered: list[TrunkRule] = []
+    for priority in sorted({rule.priority for rule in able}):
+        ordered += _by_weight([rule for rule in able if rule.priority == priority], turn)
     return tuple(ordered)
 
 
-def _by_turns(equals: list[TrunkRule], turn: int) -> list[str]:
-    """Put first the one whose turn it is, then the one whose turn it were without the first."""
-    ordered = []
-    rest = list(equals)
-    while rest:
-        total = sum(rule.weight for rule in rest)
-        place = turn % total if total else 0
-        for rule in rest:
-            if place < rule.weight or not total:
-                ordered.append(rule.name)
-                rest.remove(rule)
-                break
-            place -= rule.weight
-    return ordered
+def _by_weight(equals: list[TrunkRule], turn: int) -> list[TrunkRule]:
+    total = sum(rule.weight for rule in equals)
+    at = turn % total if total else 0
+    for rule in equals:
+        if at < rule.weight:
+            return [rule, *(other for other in equals if other is not rule)]
+        at -= rule.weight
+    return equals

@@ -61,7 +61,8 @@ class CampaignSettings(_Settings):
     """What a campaign does; unknown keys are refused, so that a typo is seen.
 
     Caller IDs are digits with an optional leading +, used in turn; none means the trunk's own.
-    Trunks are tried in order.
+    Trunks are tried in the order given, or `weighted`: by the configuration's priorities and
+    weights.
     `calls_per_second` null means no limit of the campaign's own. `start_at` has a UTC offset.
     """
 
@@ -74,6 +75,7 @@ class CampaignSettings(_Settings):
     trunks: Annotated[
         list[TrunkName], Field(min_length=1, max_length=100), AfterValidator(_distinct)
     ]
+    trunk_order: Literal["listed", "weighted"] = "listed"
     max_simultaneous_calls: Annotated[int, Field(ge=1, le=10_000)] = 10
     calls_per_second: Annotated[float, Field(gt=0, le=1000)] | None = None
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3

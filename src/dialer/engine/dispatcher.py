@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from dialer.campaign.evidence import Evidence, LocalCause
+from dialer.campaign.evidence import LocalCause
 from dialer.campaign.pacing import TokenBucket
 from dialer.engine import placer
 from dialer.engine.trunk_set import burst_of
 from dialer.store import attempts, queue, withdrawal
-from dialer.store.records import UndialedResult
 from dialer.ua.media import NoPortAvailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from uuid import UUID
 
-    from dialer.campaign.outcome_table import OutcomeTable
     from dialer.clock import Clock
     from dialer.engine.lease import NodeLease
     from dialer.engine.live_calls import LiveCalls
-    from dialer.engine.trunk_set import TrunkSet, TrunkState
+    from dialer.engine.trunk_choice import TrunkChoice
+    from dialer.engine.trunk_set import TrunkState
+    from dialer.engine.undialed import UndialedCalls
     from dialer.store.pool import Pool
     from dialer.store.records import CampaignToDial, ClaimedCall
     from dialer.ua.agent import UserAgent
@@ -54,9 +54,9 @@ class Dispatcher:
         clock: Clock,
         lease: NodeLease,
         agent: UserAgent,
-        trunks: TrunkSet,
+        choice: TrunkChoice,
         live: LiveCalls,
-        table: OutcomeTable,
+        undialed: UndialedCalls,
         batch: int,
         may_dial: Callable[[], bool],
     ) -> None:
@@ -64,14 +64,13 @@ class Dispatcher:
         self._clock = clock
         self._lease = lease
         self._agent = agent
-        self._trunks = trunks
+        self._choice = choice
         self._live = live
-        self._table = table
+        self._undialed = undialed
         self._batch = batch
         self._may_dial = may_dial
         self._buckets: dict[int, TokenBucket] = {}
         self._promoted_at = self._full_pass_at = float("-inf")
-        self._complained: set[int] = set()
         self._doubtful: set[UUID] | None = None
 
     async def run_once(self) -> int:
@@ -115,40 +114,45 @@ class Dispatcher:
             self._full_pass_at = now
 
     async def _dial(self, campaign: CampaignToDial) -> int:
+        now, share = self._clock.monotonic(), self._lease.share()
+        if share <= 0:
+            return 0
+        await self._end_unroutable(campaign)
         placed = 0
-        known = [self._trunks[name] for name in campaign.trunks if name in self._trunks]
-        if not known and campaign.id not in self._complained:
-            self._complained.add(campaign.id)
-            log.warning(
-                "no trunk of the campaign is configured on this node",
-                campaign_id=campaign.id,
-                trunks=campaign.trunks,
-            )
-        for trunk in known:
+        left = min(self._batch, campaign.ready, self._campaign_tokens(campaign, share, now))
+        dry: set[str] = set()  # they have no room, or take nothing more of what is ready
+        for trunk, places in self._choice.places(campaign, left, share, now):
+            name = trunk.trunk.name
+            limit = min(places, left, trunk.available(share, self._clock.monotonic()))
+            if limit < 1 or name in dry:
+                continue
             if not self._may_dial():
                 break
-            now, share = self._clock.monotonic(), self._lease.share()
-            if share <= 0:
-                break
-            limit = min(
-                self._batch,
-                campaign.ready,
-                trunk.available(share, now),
-                self._campaign_tokens(campaign, share, now),
-            )
-            if limit < 1:
-                continue
             claimed = await queue.claim(
                 self._pool,
                 campaign.id,
                 self._lease.name,
                 self._lease.epoch,
                 limit,
-                {trunk.trunk.name: trunk.definition.max_calls},
+                {name: trunk.definition.max_calls},
+                prefixes=trunk.definition.rule.match,
             )
+            if len(claimed) < limit:
+                dry.add(name)
             if claimed:
+                left -= len(claimed)
                 placed += await self._place(claimed, trunk)
         return placed
+
+    async def _end_unroutable(self, campaign: CampaignToDial) -> None:
+        """End numbers that no trunk here takes: they would keep the others from getting ready."""
+        beginnings = self._choice.beginnings(campaign)
+        if beginnings:
+            node, epoch = self._lease.name, self._lease.epoch
+            nobodys = await queue.claim_unroutable(
+                self._pool, campaign.id, node, epoch, self._batch, beginnings
+            )
+            await self._undialed.record(nobodys, LocalCause.NO_ROUTE)
 
     def _campaign_tokens(self, campaign: CampaignToDial, share: float, now: float) -> int:
         if campaign.calls_per_second is None:
@@ -164,7 +168,7 @@ class Dispatcher:
         ready: list[Ready] = []
         try:
             undialable = await self._prepare(claimed, trunk, ready)
-            await self._record_undialable(undialable)
+            await self._undialed.record(undialable, LocalCause.INVALID_NUMBER)
             done = await self._commit_and_send(ready, trunk)
         except BaseException:
             self._doubtful = {one.attempt_id for one in ready}
@@ -252,27 +256,6 @@ class Dispatcher:
         log.warning("calls taken back that were not sent in time", calls=len(attempt_ids))
         await withdrawal.withdraw(self._pool, self._lease.name, self._lease.epoch, attempt_ids)
 
-    async def _record_undialable(self, calls: Iterable[ClaimedCall]) -> None:
-        rows = []
-        for call in calls:
-            rule, verdict = placer.judge(
-                self._table,
-                Evidence(local_cause=LocalCause.INVALID_NUMBER, phrase=call.problem),
-                call.history,
-                call.retry,
-                self._lease.database_now(),
-            )
-            rows.append(
-                UndialedResult(
-                    call_id=call.id,
-                    attempt_id=uuid.uuid4(),
-                    verdict=verdict,
-                    flags=placer.flags_of(rule, None),
-                )
-            )
-        if rows:
-            await attempts.record_undialed(self._pool, self._lease.name, self._lease.epoch, rows)
-
     async def _give_back(self, call_ids: Sequence[int]) -> None:
         if call_ids:
             await queue.give_back(self._pool, self._lease.name, self._lease.epoch, call_ids)
@@ -283,7 +266,7 @@ class Dispatcher:
             for campaign_id, bucket in self._buckets.items()
             if campaign_id in campaign_ids or bucket.available(self._clock.monotonic()) < 1
         }
-        self._complained &= set(campaign_ids)
+        self._choice.forget_others(campaign_ids)
 
 
 def _release(ready: Iterable[Ready]) -> None:

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from dialer.engine.dispatcher import Dispatcher
+from dialer.engine.failover import Failover
 from dialer.engine.lease import NodeLease
 from dialer.engine.live_calls import LiveCalls
+from dialer.engine.publishing import Publisher
 from dialer.engine.recorder import Recorder
 from dialer.engine.rescue import Rescue
 from dialer.engine.trace_writer import FORGET_EVERY, WRITE_EVERY
+from dialer.engine.trunk_choice import TrunkChoice
+from dialer.engine.undialed import UndialedCalls
 from dialer.store import attempts
 from dialer.store.errors import StoreError, Unavailable
 
@@ -36,6 +40,7 @@ log = structlog.get_logger(__name__)
 BUSY_TURN = 0.02  # seconds between turns while calls are being placed
 IDLE_TURN = 0.25  # seconds between turns while there is nothing to place
 HANG_UP_EVERY = 0.5  # seconds
+PUBLISH_EVERY = 1.0  # seconds between looks at what has changed of the trunks
 
 
 class Engine:
@@ -71,11 +76,21 @@ class Engine:
         self.lease = NodeLease(pool, clock, node, lease_seconds)
         agent.invite_only_while(self.lease.safe)
         self.recorder = Recorder(pool, clock, self.lease, self._lost)
+        choice = TrunkChoice(trunks)
         self.live = LiveCalls(
             agent=agent,
             clock=clock,
             lease=self.lease,
             recorder=self.recorder,
+            trunks=trunks,
+            failover=Failover(
+                pool=pool,
+                clock=clock,
+                lease=self.lease,
+                agent=agent,
+                choice=choice,
+                may_dial=self._may_dial,
+            ),
             table=table,
             metrics=metrics,
             converse=converse,
@@ -87,12 +102,13 @@ class Engine:
             clock=clock,
             lease=self.lease,
             agent=agent,
-            trunks=trunks,
+            choice=choice,
             live=self.live,
-            table=table,
+            undialed=UndialedCalls(pool, self.lease, table),
             batch=batch,
             may_dial=self._may_dial,
         )
+        self.publisher = Publisher(pool, clock, self.lease, trunks)
         self.rescue = Rescue(
             pool=pool,
             lease=self.lease,
@@ -122,6 +138,7 @@ class Engine:
             "lease": (self._renew, self.lease.interval),
             "rescue": (self._rescue, self.lease.interval),
             "hang-up": (self._hang_up, HANG_UP_EVERY),
+            "publish": (self._publish, PUBLISH_EVERY),
         }
         if self._traces is not None:
             loops["write-traces"] = (self._traces.write, WRITE_EVERY)
@@ -246,6 +263,10 @@ class Engine:
     async def _rescue(self) -> float:
         await self.rescue.run_once()
         return self.lease.interval
+
+    async def _publish(self) -> float:
+        await self.publisher.run_once()
+        return PUBLISH_EVERY
 
     async def _hang_up(self) -> float:
         if len(self.live):

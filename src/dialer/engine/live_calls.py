@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from dialer.campaign import failover
 from dialer.campaign.evidence import LocalCause
-from dialer.engine import placer
-from dialer.store.records import AttemptResult
+from dialer.engine import alarms, placer
+from dialer.store.errors import Unavailable
+from dialer.store.records import AttemptResult, FailedLeg
 from dialer.ua.call import Answered
 
 if TYPE_CHECKING:
@@ -18,12 +20,14 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from dialer.campaign.evidence import Evidence
+    from dialer.campaign.outcome import Rule
     from dialer.campaign.outcome_table import OutcomeTable
     from dialer.clock import Clock
+    from dialer.engine.failover import Failover, NextLeg
     from dialer.engine.lease import NodeLease
     from dialer.engine.recorder import Recorder
     from dialer.engine.trace_writer import TraceWriter
-    from dialer.engine.trunk_set import TrunkState
+    from dialer.engine.trunk_set import TrunkSet, TrunkState
     from dialer.metrics import Metrics
     from dialer.store.records import ClaimedCall
     from dialer.ua.agent import UserAgent
@@ -35,7 +39,11 @@ log = structlog.get_logger(__name__)
 
 @dataclasses.dataclass(slots=True)
 class LiveCall:
-    """One call of ours; `override` replaces the local cause when we ended it for a reason."""
+    """One call of ours; `override` replaces the local cause when we ended it for a reason.
+
+    `trunk` and `outbound` are those of the latest leg, `tried` the trunks of all, `failed` the
+    rules by which the earlier ones ended.
+    """
 
     claimed: ClaimedCall
     attempt_id: UUID
@@ -44,6 +52,13 @@ class LiveCall:
     answered: bool = False
     override: LocalCause | None = None
     lost: bool = False
+    tried: list[str] = dataclasses.field(default_factory=list)
+    failed: list[Rule] = dataclasses.field(default_factory=list)
+
+    @property
+    def ordinal(self) -> int:
+        """The number of the leg under way, from 0."""
+        return len(self.tried) - 1
 
 
 class LiveCalls:
@@ -53,13 +68,15 @@ class LiveCalls:
     call that is over. `traces`, if any, keep what passes of each call.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts that a call touches while it is up
+    def __init__(  # noqa: PLR0913 - the parts that a call touches while it is live
         self,
         *,
         agent: UserAgent,
         clock: Clock,
         lease: NodeLease,
         recorder: Recorder,
+        trunks: TrunkSet,
+        failover: Failover,
         table: OutcomeTable,
         metrics: Metrics,
         converse: Callable[[ClaimedCall, OutboundCall], Coroutine[Any, Any, None]],
@@ -70,6 +87,8 @@ class LiveCalls:
         self._clock = clock
         self._lease = lease
         self._recorder = recorder
+        self._trunks = trunks
+        self._failover = failover
         self._table = table
         self._metrics = metrics
         self._converse = converse
@@ -77,6 +96,7 @@ class LiveCalls:
         self._traces = traces
         self._calls: dict[UUID, LiveCall] = {}
         self._conversations: set[asyncio.Task[None]] = set()
+        self._going_on: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -99,8 +119,13 @@ class LiveCalls:
         self._calls[attempt_id] = live
         self._empty.clear()
         self._metrics.attempts.labels(trunk.trunk.name).inc()
+        self._send(live, trunk, prepared)
+
+    def _send(self, live: LiveCall, trunk: TrunkState, prepared: PreparedCall) -> None:
+        live.trunk = trunk
+        live.tried.append(trunk.trunk.name)
         if self._traces is not None:
-            self._traces.begin(attempt_id, prepared.identity.call_id)
+            self._traces.begin(live.attempt_id, prepared.identity.call_id)
         live.outbound = self._agent.place(prepared, lambda event: self._happened(live, event))
         live.outbound.result.add_done_callback(lambda result: self._over(live, result.result()))
 
@@ -133,6 +158,8 @@ class LiveCalls:
 
     def abandon_all(self) -> None:
         """Wait no longer for the far ends of calls that were hung up."""
+        for task in self._going_on:
+            task.cancel()
         for live in list(self._calls.values()):
             if live.outbound is not None:
                 live.outbound.abandon()
@@ -147,7 +174,9 @@ class LiveCalls:
     def _happened(self, live: LiveCall, event: CallEvent) -> None:
         if live.lost:
             return
-        self._recorder.progress(placer.progress(live.claimed.id, live.attempt_id, event))
+        self._recorder.progress(
+            placer.progress(live.claimed.id, live.attempt_id, live.ordinal, event)
+        )
         if isinstance(event, Answered):
             live.answered = True
             # the event comes from within the user agent, before place() may have returned
@@ -173,19 +202,12 @@ class LiveCalls:
         return over
 
     def _over(self, live: LiveCall, result: CallResult) -> None:
-        del self._calls[live.attempt_id]
-        if not self._calls:
-            self._empty.set()
+        """Take in the end of a leg: the attempt goes on over another trunk, or ends with it."""
         if self._traces is not None:
-            self._traces.end(live.claimed.id, live.attempt_id, 0, result.call_id)
-        if not live.lost:
-            self._record(live, result)
-        self._on_free()
-
-    def _record(self, live: LiveCall, result: CallResult) -> None:
-        if result.sent_at and result.first_provisional_at:
-            waited = (result.first_provisional_at - result.sent_at).total_seconds()
-            self._metrics.first_provisional.labels(live.trunk.trunk.name).observe(waited)
+            self._traces.end(live.claimed.id, live.attempt_id, live.ordinal, result.call_id)
+        if live.lost:
+            self._forget(live)
+            return
         evidence = self._evidence(live, result)
         rule, verdict = placer.judge(
             live.trunk.definition.table or self._table,
@@ -194,28 +216,90 @@ class LiveCalls:
             live.claimed.retry,
             self._lease.database_now(),
         )
-        live.trunk.ended(rule, result.retry_after, self._clock.monotonic())
-        self._metrics.calls.labels(verdict.outcome, verdict.status.value).inc()
+        self._tell_trunk(live, rule, result)
+        end = AttemptResult(
+            call_id=live.claimed.id,
+            attempt_id=live.attempt_id,
+            verdict=verdict,
+            evidence=placer.leg_evidence(result),
+            leg_ordinal=live.ordinal,
+            flags=placer.flags_of(rule, result),
+        )
+        if live.override is None and self._goes_on(live, rule, evidence):
+            task = asyncio.create_task(
+                self._go_on(live, rule, end), name=f"failover-{live.attempt_id}"
+            )
+            self._going_on.add(task)
+            task.add_done_callback(self._going_on.discard)
+        else:
+            self._record(live, end)
+
+    @staticmethod
+    def _goes_on(live: LiveCall, rule: Rule, evidence: Evidence) -> bool:
+        outcomes = live.trunk.definition.failover_on
+        return failover.wanted(rule, evidence, live.failed, outcomes)
+
+    def _tell_trunk(self, live: LiveCall, rule: Rule, result: CallResult) -> None:
+        trunk = live.trunk
+        if result.sent_at and result.first_provisional_at:
+            waited = (result.first_provisional_at - result.sent_at).total_seconds()
+            self._metrics.first_provisional.labels(trunk.trunk.name).observe(waited)
+        self._trunks.ended(trunk, rule, result.retry_after, self._clock.monotonic())
+        alarms.sound(rule, trunk, self._metrics)
+
+    async def _go_on(self, live: LiveCall, rule: Rule, end: AttemptResult) -> None:
+        """Go on over another trunk; where there is none, the attempt ends as its last leg did."""
+        failed = FailedLeg(end.leg_ordinal, end.verdict.outcome, end.verdict.rule, end.evidence)
+        leg: NextLeg | None = None
+        try:
+            leg = await self._failover.next_leg(
+                live.claimed, live.attempt_id, failed, tuple(live.tried)
+            )
+        except Unavailable as error:
+            log.warning("no failover: the database is away", reason=str(error))
+        except Exception:
+            log.exception("failover failed", call=live.claimed.id)
+        finally:
+            if leg is not None and (live.lost or live.override is not None):
+                leg.prepared.release()
+                leg = None
+            if leg is None:
+                self._record(live, end)
+            else:
+                self._metrics.failovers.labels(live.trunk.trunk.name).inc()
+                self._log("call goes on over another trunk", live, end, to=leg.trunk.trunk.name)
+                live.failed.append(rule)
+                leg.trunk.started(1, self._clock.monotonic())
+                self._send(live, leg.trunk, leg.prepared)
+                self._on_free()  # the trunk that failed has room again
+
+    def _record(self, live: LiveCall, end: AttemptResult) -> None:
+        if not live.lost:
+            status = end.verdict.status.value
+            self._metrics.calls.labels(end.verdict.outcome, status).inc()
+            self._log("call over", live, end, status=status)
+            self._recorder.result(end)
+        self._forget(live)
+
+    @staticmethod
+    def _log(event: str, live: LiveCall, end: AttemptResult, **more: str) -> None:
         log.info(
-            "call over",
+            event,
             campaign_id=live.claimed.campaign_id,
             call=live.claimed.id,
             trunk=live.trunk.trunk.name,
-            sip_call_id=result.call_id,
-            code=result.code,
-            outcome=verdict.outcome,
-            rule=verdict.rule,
-            status=verdict.status.value,
+            sip_call_id=None if live.outbound is None else live.outbound.call_id,
+            code=end.evidence.code,
+            outcome=end.verdict.outcome,
+            rule=end.verdict.rule,
+            **more,
         )
-        self._recorder.result(
-            AttemptResult(
-                call_id=live.claimed.id,
-                attempt_id=live.attempt_id,
-                verdict=verdict,
-                evidence=placer.leg_evidence(result),
-                flags=placer.flags_of(rule, result),
-            )
-        )
+
+    def _forget(self, live: LiveCall) -> None:
+        del self._calls[live.attempt_id]
+        if not self._calls:
+            self._empty.set()
+        self._on_free()
 
     def _evidence(self, live: LiveCall, result: CallResult) -> Evidence:
         evidence = placer.evidence_of(result)

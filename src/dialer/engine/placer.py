@@ -84,9 +84,11 @@ def stored_dialog(dialog: records.DialogIdentity) -> sip.DialogIdentity:
     return sip.DialogIdentity(**_fields(dialog))
 
 
-def progress(call_id: int, attempt_id: UUID, event: sip.CallEvent) -> records.LegProgress:
-    """Return what an event of a call under way changes in its record."""
-    row = records.LegProgress(call_id=call_id, attempt_id=attempt_id)
+def progress(
+    call_id: int, attempt_id: UUID, ordinal: int, event: sip.CallEvent
+) -> records.LegProgress:
+    """Return what an event of a leg under way changes in its record."""
+    row = records.LegProgress(call_id=call_id, attempt_id=attempt_id, leg_ordinal=ordinal)
     match event:
         case sip.InviteSent(identity, at):
             return dataclasses.replace(row, identity=leg_identity(identity), sent_at=at)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from dialer.campaign.outcome import TrunkEffect
 from dialer.campaign.pacing import TokenBucket
 from dialer.campaign.trunk_health import TrunkHealth
 from dialer.engine.trunk_definition import TrunkDefinition, definition_of
@@ -114,6 +115,17 @@ class TrunkChanges:
 class TrunkSet(dict[str, TrunkState]):
     """The configured trunks by name."""
 
+    def ended(self, trunk: TrunkState, rule: Rule, retry_after: int | None, now: float) -> None:
+        """Take in what became of a call over `trunk`.
+
+        Retry-After is the server's, so it holds every trunk that leads to it (RFC 3261 §21.5.4).
+        """
+        trunk.ended(rule, retry_after, now)
+        if retry_after and rule.trunk is TrunkEffect.HOLD_TARGET:
+            for other in self.values():
+                if other is not trunk and _target(other) == _target(trunk):
+                    other.health.asked_to_wait(retry_after, now)
+
     @classmethod
     def from_config(cls, settings: config.Config, now: float) -> TrunkSet:
         """Build the trunks of the configuration; raises ConfigError."""
@@ -143,3 +155,8 @@ class TrunkSet(dict[str, TrunkState]):
         self.clear()
         self.update(kept)
         return changes
+
+
+def _target(state: TrunkState) -> tuple[object, ...]:
+    trunk = state.trunk
+    return (trunk.host, trunk.port, trunk.proxy)

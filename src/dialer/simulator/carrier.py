@@ -19,6 +19,7 @@ from dialer.ua.driver import SipDriver
 
 if TYPE_CHECKING:
     from dialer.clock import Clock
+    from dialer.simulator.behaviours import Behaviour
     from dialer.simulator.wire import Message
     from dialer.sip.identity import HostPort
 
@@ -31,7 +32,8 @@ class CarrierSettings:
 
     `second` is the length of a behaviour's second, in real ones. `loss` is the share of all SIP
     datagrams lost, each way, chosen by `seed`. `rtp_packets` are sent with early media and again
-    with an answer. `t1` in seconds (RFC 3261 §17.1.1.1).
+    with an answer. `t1` in seconds (RFC 3261 §17.1.1.1). With `as_if` every number is treated as
+    that one is.
     """
 
     host: str = "127.0.0.1"
@@ -39,6 +41,7 @@ class CarrierSettings:
     second: float = 1.0
     loss: float = 0.0
     seed: int = 0
+    as_if: str | None = None
     username: str = "dialer"
     password: str = dataclasses.field(default="secret", repr=False)
     rtp_packets: int = 10
@@ -86,12 +89,16 @@ class Carrier:
         self.media.close()
         await self.driver.close()
 
+    def behaviour_of(self, number: str) -> Behaviour:
+        """Return what is done with a called number."""
+        return behaviour_of(self.settings.as_if or number)
+
     def on_event(self, _driver: SipDriver, event: effects.Event) -> None:
         """Take in what the endpoint tells."""
         if isinstance(event, effects.OptionsAnswered):
             return
         if isinstance(event, effects.InviteReceived):
-            call = IncomingCall(self, event, behaviour_of(event.number))
+            call = IncomingCall(self, event, self.behaviour_of(event.number))
             self.calls[event.call_id] = call
             call.begin()
             return
@@ -146,7 +153,7 @@ class _Wire(SipDriver):
     def _is_lost(self, message: Message) -> bool:
         record = self._carrier.ledger.calls.get(message.call_id)
         number = record.number if record is not None else message.number
-        loss = max(self._carrier.settings.loss, behaviour_of(number).loss)
+        loss = max(self._carrier.settings.loss, self._carrier.behaviour_of(number).loss)
         return self._random.random() < loss
 
     def _misbehaves(self, message: Message, source: HostPort) -> bool:
@@ -154,7 +161,7 @@ class _Wire(SipDriver):
         if message.code:
             return False
         if message.method == "INVITE" and not message.to_tag:
-            return behaviour_of(message.number).is_silent
+            return self._carrier.behaviour_of(message.number).is_silent
         if message.to_tag.endswith(_FORK):
             if message.method != "ACK":
                 self.send(response(message, 200, "OK"), source)

@@ -141,6 +141,7 @@ WITH input AS MATERIALIZED (
 SELECT attempt_id FROM moved
 """
 
+# A leg later than the one that decided was committed, and its INVITE never left.
 RECORD_RESULTS = """
 WITH input AS MATERIALIZED (
     SELECT i.*, k.campaign_id
@@ -179,23 +180,13 @@ WITH input AS MATERIALIZED (
     WHERE a.id = v.attempt_id
 ), leg AS (
     UPDATE legs AS l
-    SET code = e.code, phrase = e.phrase, reasons = e.reasons, q850 = e.q850,
-        retry_after = e.retry_after, local_cause = e.local_cause, rang = e.rang,
-        answered = e.answered, hung_up_by = e.hung_up_by, provisionals = e.provisionals,
-        sent_at = coalesce(e.sent_at, l.sent_at),
-        first_provisional_at = coalesce(e.first_provisional_at, l.first_provisional_at),
-        ringing_at = coalesce(e.ringing_at, l.ringing_at),
-        answered_at = coalesce(e.answered_at, l.answered_at),
-        ended_at = coalesce(e.ended_at, clock_timestamp()), talk_seconds = e.talk_seconds,
-        rtp_packets_sent = e.rtp_packets_sent, rtp_packets_received = e.rtp_packets_received
+    SET outcome = v.outcome, rule = v.rule, <evidence>
     FROM verdict AS v JOIN moved AS m ON m.attempt_id = v.attempt_id,
-        LATERAL jsonb_to_record(v.evidence) AS e (
-            code integer, phrase text, reasons text[], q850 integer, retry_after integer,
-            local_cause text, rang boolean, answered boolean, hung_up_by text,
-            provisionals jsonb, sent_at timestamptz, first_provisional_at timestamptz,
-            ringing_at timestamptz, answered_at timestamptz, ended_at timestamptz,
-            talk_seconds double precision, rtp_packets_sent bigint, rtp_packets_received bigint)
+        LATERAL jsonb_populate_record(NULL::legs, v.evidence) AS e
     WHERE l.attempt_id = v.attempt_id AND l.ordinal = v.leg_ordinal
+), unsent AS (
+    DELETE FROM legs AS l USING verdict AS v JOIN moved AS m ON m.attempt_id = v.attempt_id
+    WHERE l.attempt_id = v.attempt_id AND l.ordinal > v.leg_ordinal
 ), told AS (
     INSERT INTO events (account_id, campaign_id, call_id, attempt_id, kind, data)
     SELECT m.account_id, m.campaign_id, m.call_id, m.attempt_id, 'call.' || m.becomes,
@@ -207,7 +198,7 @@ SELECT attempt_id FROM moved
 UNION
 SELECT a.id FROM attempts AS a JOIN input AS i ON i.attempt_id = a.id
 WHERE a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
-"""
+""".replace("<evidence>", rows.SET_EVIDENCE)
 
 # Nothing was sent for these: they go straight back into the ready set.
 FREE_ORPHANS = """
@@ -390,7 +381,10 @@ def _ids(found: Iterable[rows.Row]) -> set[UUID]:
 
 
 def _folded(news: Iterable[LegProgress]) -> list[LegProgress]:
-    """Make one row of all that a batch says of an attempt: an UPDATE takes one row at most."""
+    """Make one row of all that a batch says of an attempt: an UPDATE takes one row at most.
+
+    Once another leg is under way, the end of the one before is on record, with all its news.
+    """
     latest: dict[UUID, LegProgress] = {}
     for row in news:
         before = latest.get(row.attempt_id)

@@ -34,6 +34,17 @@ WHERE account_id = $1 AND id < coalesce($2, 9223372036854775807)
 ORDER BY id DESC
 LIMIT $4
 """
+# The unique index of a campaign's numbers serves these, campaign by campaign, deleted ones too.
+LIST_OF_NUMBER = """
+SELECT k.* FROM campaigns AS c CROSS JOIN LATERAL (
+    SELECT * FROM calls
+    WHERE campaign_id = c.id AND number = $5 AND id < coalesce($2, 9223372036854775807)
+        AND (cardinality($3::text[]) = 0 OR status = ANY($3))
+) AS k
+WHERE c.account_id = $1 AND c.id = coalesce($6, c.id)
+ORDER BY k.id DESC
+LIMIT $4
+"""
 
 GET = "SELECT * FROM calls WHERE id = $1 AND account_id = $2"
 ATTEMPTS = "SELECT * FROM attempts WHERE call_id = $1 ORDER BY ordinal"
@@ -67,20 +78,23 @@ async def list_page(
     *,
     campaign_id: int | None = None,
     statuses: Collection[CallStatus] = (),
+    number: str | None = None,
     before: int | None = None,
     limit: int = 50,
 ) -> list[Call]:
     """List calls, newest first, those with an id below `before`; no statuses means all.
 
-    Without `campaign_id`, over all campaigns of the account, deleted ones included (dialogs).
+    `number` is one number exactly. Without `campaign_id`, over all campaigns of the account,
+    deleted ones included (dialogs).
     """
+    which = (account_id, before, list(statuses), limit)
     async with session(db) as connection:
-        if campaign_id is None:
-            found = await connection.fetch(LIST_ALL, account_id, before, list(statuses), limit)
+        if number is not None:
+            found = await connection.fetch(LIST_OF_NUMBER, *which, rows.clean(number), campaign_id)
+        elif campaign_id is None:
+            found = await connection.fetch(LIST_ALL, *which)
         else:
-            found = await connection.fetch(
-                LIST_OF_CAMPAIGN, account_id, before, list(statuses), limit, campaign_id
-            )
+            found = await connection.fetch(LIST_OF_CAMPAIGN, *which, campaign_id)
     return [rows.call(row) for row in found]
 
 

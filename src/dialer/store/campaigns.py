@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from dialer.store.pool import Connection, Database
     from dialer.store.records import Campaign, CampaignSettings
 
-# The columns that a person sets stand in the order of CampaignSettings.
+# The columns that a person sets stand in the order of `_columns`.
 CREATE = """
 WITH created AS (
     INSERT INTO campaigns (account_id, name, trunks, caller_ids, start_at, max_simultaneous_calls,
         calls_per_second, max_attempts, retry_interval_seconds, retry_by_outcome,
-        ring_timeout_seconds, max_talk_seconds, on_answer, webhook_url, redial_interrupted)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        ring_timeout_seconds, max_talk_seconds, on_answer, webhook_url, redial_interrupted,
+        trunk_order)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
     RETURNING *
 ), told AS (
     INSERT INTO events (account_id, campaign_id, kind, data)
@@ -53,7 +54,7 @@ UPDATE campaigns
 SET name = $2, trunks = $3, caller_ids = $4, start_at = $5, max_simultaneous_calls = $6,
     calls_per_second = $7, max_attempts = $8, retry_interval_seconds = $9, retry_by_outcome = $10,
     ring_timeout_seconds = $11, max_talk_seconds = $12, on_answer = $13, webhook_url = $14,
-    redial_interrupted = $15, version = version + 1
+    redial_interrupted = $15, trunk_order = $16, version = version + 1
 WHERE id = $1
 RETURNING *
 """
@@ -326,4 +327,5 @@ def _columns(settings: CampaignSettings) -> list[Any]:
         dict(settings.on_answer),
         settings.webhook_url,
         settings.redial_interrupted,
+        settings.trunk_order,
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from dialer.store import campaigns, rows
@@ -10,7 +11,7 @@ from dialer.store.records import CampaignToDial, ClaimedCall
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from dialer.store.pool import Connection, Database
 
@@ -84,7 +85,9 @@ WHERE c.status = 'in_progress'
 """
 
 DIALABLE = """
-SELECT c.id, c.account_id, c.trunks, c.calls_per_second, c.max_simultaneous_calls, r.ready,
+SELECT c.id, c.account_id, c.trunks, c.trunk_order, c.calls_per_second, c.max_simultaneous_calls,
+    r.ready, ARRAY(
+        SELECT name FROM trunks WHERE name = ANY(c.trunks) AND held_at IS NOT NULL) AS held,
     (SELECT count(*) FROM calls AS k WHERE k.node IS NOT NULL AND k.campaign_id = c.id) AS live
 FROM campaigns AS c
 CROSS JOIN LATERAL (SELECT count(*) AS ready FROM ready WHERE campaign_id = c.id) AS r
@@ -104,8 +107,12 @@ WHERE id = $1 AND status = 'in_progress' AND EXISTS (
 FOR NO KEY UPDATE
 """
 
-# Always in the order of names, so that claims of two campaigns cannot wait for each other.
-LOCK_TRUNKS = "SELECT name FROM trunks WHERE name = ANY($1) ORDER BY name FOR NO KEY UPDATE"
+# Always in the order of names, so that claims of two campaigns cannot wait for each other. A hold
+# takes the row too: once it is acknowledged, nothing more is claimed.
+LOCK_TRUNKS = """
+SELECT name, held_at IS NOT NULL AS held FROM trunks WHERE name = ANY($1)
+ORDER BY name FOR NO KEY UPDATE
+"""
 NAME_TRUNKS = (
     "INSERT INTO trunks (name) SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT DO NOTHING"
 )
@@ -119,7 +126,7 @@ GROUP BY trunk
 """
 
 # $4 has a trunk for each call to claim. A ready row whose call is no longer waiting just goes.
-CLAIM = """
+PICK = """
 WITH picked AS (
     SELECT call_id, window_close, priority, position
     FROM ready
@@ -127,7 +134,20 @@ WITH picked AS (
     ORDER BY window_close, -priority, position
     LIMIT cardinality($4::text[])
     FOR UPDATE SKIP LOCKED
-), gone AS (
+)"""
+# The same of numbers by their beginnings, $5: with $6 those that have one of them, else the others.
+PICK_BY_NUMBER = """
+WITH picked AS (
+    SELECT call_id, window_close, priority, position
+    FROM ready
+    WHERE campaign_id = $1 AND EXISTS (
+        SELECT FROM calls
+        WHERE calls.id = ready.call_id AND (calls.number LIKE ANY($5::text[])) = $6)
+    ORDER BY window_close, -priority, position
+    LIMIT cardinality($4::text[])
+    FOR UPDATE OF ready SKIP LOCKED
+)"""
+TAKE = """, gone AS (
     DELETE FROM ready USING picked WHERE ready.call_id = picked.call_id
 ), ranked AS (
     SELECT call_id, row_number() OVER (ORDER BY window_close, -priority, position) AS rank
@@ -140,12 +160,14 @@ FROM ranked AS r, campaigns AS c
 WHERE k.id = r.call_id AND c.id = $1
     AND k.node IS NULL AND k.status IN ('planned', 'retry_scheduled')
 RETURNING r.rank, k.id, k.account_id, k.campaign_id, k.number, k.dialable, k.problem, k.payload,
-    k.trunk, c.caller_ids, c.ring_timeout_seconds, c.max_talk_seconds, c.on_answer,
-    coalesce(k.max_attempts, c.max_attempts) AS max_attempts,
+    k.trunk, c.trunks, c.trunk_order, c.caller_ids, c.ring_timeout_seconds, c.max_talk_seconds,
+    c.on_answer, coalesce(k.max_attempts, c.max_attempts) AS max_attempts,
     coalesce(k.retry_interval_seconds, c.retry_interval_seconds) AS retry_interval_seconds,
     c.retry_by_outcome, c.redial_interrupted,
     k.attempts, k.attempts_counted, k.technical_in_a_row, k.declined, k.status AS was
 """
+CLAIM = PICK + TAKE
+CLAIM_BY_NUMBER = PICK_BY_NUMBER + TAKE
 
 # The campaign's lock keeps a finish out, which takes calls in another order.
 GIVE_BACK = """
@@ -210,7 +232,7 @@ async def dialable_campaigns(db: Database) -> list[CampaignToDial]:
     """List campaigns in progress that have ready calls, with their limits and occupancy."""
     async with session(db) as connection:
         return [
-            CampaignToDial(**{**row, "trunks": tuple(row["trunks"])})
+            CampaignToDial(**{**row, "trunks": tuple(row["trunks"]), "held": tuple(row["held"])})
             for row in await connection.fetch(DIALABLE)
         ]
 
@@ -223,19 +245,23 @@ async def claim(
     limit: int,
     trunk_limits: Mapping[str, int],
     now: dt.datetime | None = None,
+    *,
+    prefixes: Collection[str] = (),
 ) -> list[ClaimedCall]:
     """Claim up to `limit` ready calls of the campaign for a node, each with a trunk.
 
     `trunk_limits` holds the usable trunks and their maximum simultaneous calls, over all nodes.
-    Nothing is claimed unless the campaign is in progress and the node's lease runs. The campaign's
-    and the trunks' limits hold exactly over all nodes.
+    With `prefixes` only numbers are claimed that begin with one of them. Nothing is claimed unless
+    the campaign is in progress and the node's lease runs, nor for a trunk that a person holds. The
+    campaign's and the trunks' limits hold exactly over all nodes.
     """
     async with transaction(db) as connection:
         campaign = await connection.fetchrow(LOCK_CAMPAIGN, campaign_id, node, epoch, now)
         if campaign is None:
             return []
-        usable = [name for name in dict.fromkeys(campaign["trunks"]) if name in trunk_limits]
-        await _lock_trunks(connection, usable)
+        known = [name for name in dict.fromkeys(campaign["trunks"]) if name in trunk_limits]
+        stopped = await lock_trunks(connection, known)
+        usable = [name for name in known if name not in stopped]
         held = await connection.fetch(COUNT_HELD, campaign_id, usable)
         room = campaign["max_simultaneous_calls"] - sum(row["of_campaign"] for row in held)
         taken = {row["trunk"]: row["held"] for row in held}
@@ -244,8 +270,37 @@ async def claim(
         ]
         if not places:
             return []
-        claimed = await connection.fetch(CLAIM, campaign_id, node, epoch, places)
-    return [_claimed(row) for row in sorted(claimed, key=lambda row: row["rank"])]
+        which = (campaign_id, node, epoch, places)
+        if prefixes:
+            begins = True
+            return _in_order(
+                await connection.fetch(CLAIM_BY_NUMBER, *which, _patterns(prefixes), begins)
+            )
+        return _in_order(await connection.fetch(CLAIM, *which))
+
+
+async def claim_unroutable(
+    db: Database,
+    campaign_id: int,
+    node: str,
+    epoch: int,
+    limit: int,
+    prefixes: Collection[str],
+    now: dt.datetime | None = None,
+) -> list[ClaimedCall]:
+    """Claim up to `limit` ready calls whose number begins with none of `prefixes`, to end them.
+
+    They are held under the campaign's first trunk, and count against no limit: nothing is sent.
+    """
+    async with transaction(db) as connection:
+        campaign = await connection.fetchrow(LOCK_CAMPAIGN, campaign_id, node, epoch, now)
+        if campaign is None:
+            return []
+        which = (campaign_id, node, epoch, [campaign["trunks"][0]] * limit)
+        begins = False
+        return _in_order(
+            await connection.fetch(CLAIM_BY_NUMBER, *which, _patterns(prefixes), begins)
+        )
 
 
 async def give_back(
@@ -256,10 +311,22 @@ async def give_back(
         return int(await connection.fetchval(GIVE_BACK, node, epoch, list(call_ids), now))
 
 
-async def _lock_trunks(connection: Connection, names: Sequence[str]) -> None:
-    if len(await connection.fetch(LOCK_TRUNKS, names)) < len(names):
+async def lock_trunks(connection: Connection, names: Sequence[str]) -> set[str]:
+    """Lock trunks until the transaction ends, so that calls can be counted; return those held."""
+    locked = await connection.fetch(LOCK_TRUNKS, names)
+    if len(locked) < len(names):
         await connection.execute(NAME_TRUNKS, names)
-        await connection.fetch(LOCK_TRUNKS, names)
+        locked = await connection.fetch(LOCK_TRUNKS, names)
+    return {row["name"] for row in locked if row["held"]}
+
+
+def _patterns(prefixes: Iterable[str]) -> list[str]:
+    """Return prefixes as patterns of LIKE."""
+    return [re.sub(r"([\\%_])", r"\\\1", prefix) + "%" for prefix in prefixes]
+
+
+def _in_order(claimed: Iterable[rows.Row]) -> list[ClaimedCall]:
+    return [_claimed(row) for row in sorted(claimed, key=lambda row: row["rank"])]
 
 
 def _claimed(row: rows.Row) -> ClaimedCall:
@@ -272,6 +339,8 @@ def _claimed(row: rows.Row) -> ClaimedCall:
         problem=row["problem"],
         payload=row["payload"],
         trunk=row["trunk"],
+        trunks=tuple(row["trunks"]),
+        trunk_order=row["trunk_order"],
         caller_ids=tuple(row["caller_ids"]),
         ring_timeout_seconds=row["ring_timeout_seconds"],
         max_talk_seconds=row["max_talk_seconds"],

@@ -23,12 +23,14 @@ DEFAULT_ACCOUNT = 1
 class CampaignSettings:
     """What a person sets of a campaign.
 
-    `trunks` are names, in order of preference. `retry_by_outcome` maps an outcome to seconds and
+    `trunks` are names; `trunk_order` says whether they are asked in that order, or by the
+    priorities and weights of the configuration. `retry_by_outcome` maps an outcome to seconds and
     goes before `retry_interval_seconds`. `calls_per_second` None means no limit of its own.
     """
 
     name: str
     trunks: tuple[str, ...]
+    trunk_order: Literal["listed", "weighted"] = "listed"
     caller_ids: tuple[str, ...] = ()
     start_at: dt.datetime | None = None
     max_simultaneous_calls: int = 10
@@ -192,7 +194,10 @@ class LegEvidence:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Leg:
-    """One INVITE of an attempt: where it went, as whom, and what came back."""
+    """One INVITE of an attempt: where it went, as whom, what came back, and what that means.
+
+    `outcome` and `rule` are None while it runs.
+    """
 
     ordinal: int
     trunk: str
@@ -201,6 +206,8 @@ class Leg:
     identity: LegIdentity
     dialog: DialogIdentity | None
     evidence: LegEvidence
+    outcome: str | None
+    rule: str | None
     created_at: dt.datetime
 
 
@@ -250,11 +257,16 @@ class Lease:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CampaignToDial:
-    """A campaign in progress: its limits, and how many of its calls are ready and under way."""
+    """A campaign in progress: its limits, and how many of its calls are ready and under way.
+
+    `held` are those of its trunks that a person holds.
+    """
 
     id: int
     account_id: int
     trunks: tuple[str, ...]
+    trunk_order: Literal["listed", "weighted"]
+    held: tuple[str, ...]
     calls_per_second: float | None
     max_simultaneous_calls: int
     ready: int
@@ -287,7 +299,10 @@ class CallHistory:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClaimedCall:
-    """A call that a node holds and may dial over `trunk`; nothing was sent yet."""
+    """A call that a node holds and may dial over `trunk`; nothing was sent yet.
+
+    `trunks` and `trunk_order` are its campaign's.
+    """
 
     id: int
     account_id: int
@@ -297,6 +312,8 @@ class ClaimedCall:
     problem: str
     payload: Mapping[str, str]
     trunk: str
+    trunks: tuple[str, ...]
+    trunk_order: Literal["listed", "weighted"]
     caller_ids: tuple[str, ...]
     ring_timeout_seconds: int
     max_talk_seconds: int
@@ -332,7 +349,7 @@ class OrphanedCall:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NewLeg:
-    """The first leg of a new attempt of a claimed call, to be committed before its INVITE leaves.
+    """A leg of an attempt, to be committed before its INVITE leaves.
 
     `attempt_id` is made by the caller, and names the attempt through every later write.
     """
@@ -395,6 +412,16 @@ class AttemptResult:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class FailedLeg:
+    """A leg that is over while its attempt may go on over another trunk."""
+
+    ordinal: int
+    outcome: str
+    rule: str
+    evidence: LegEvidence
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class UndialedResult:
     """A claimed call that ends without an INVITE, such as a number that nobody could dial."""
 
@@ -402,6 +429,52 @@ class UndialedResult:
     attempt_id: UUID
     verdict: Verdict
     flags: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrunkHold:
+    """Since when, why and by whom a trunk is held."""
+
+    at: dt.datetime
+    reason: str
+    by: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NodeTrunk:
+    """A trunk as one live node has it: its calls that are up there, and what the node publishes."""
+
+    node: str
+    calls_up: int
+    published: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrunkTraffic:
+    """How many calls a trunk was given in some time, and how many ended, and were answered."""
+
+    calls: int
+    ended: int
+    answered: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trunk:
+    """A trunk over all live nodes."""
+
+    name: str
+    hold: TrunkHold | None
+    nodes: tuple[NodeTrunk, ...]
+    calls_up: int
+    traffic: TrunkTraffic
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecentLeg:
+    """A leg, with the call that it was of."""
+
+    call_id: int
+    leg: Leg
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

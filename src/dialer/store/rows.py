@@ -31,6 +31,19 @@ Row = Any
 
 INT4 = 2**31 - 1
 
+# What a record `e` of evidence sets in a row `l` of `legs`.
+SET_EVIDENCE = """
+    code = e.code, phrase = e.phrase, reasons = e.reasons, q850 = e.q850,
+    retry_after = e.retry_after, local_cause = e.local_cause, rang = e.rang,
+    answered = e.answered, hung_up_by = e.hung_up_by, provisionals = e.provisionals,
+    sent_at = coalesce(e.sent_at, l.sent_at),
+    first_provisional_at = coalesce(e.first_provisional_at, l.first_provisional_at),
+    ringing_at = coalesce(e.ringing_at, l.ringing_at),
+    answered_at = coalesce(e.answered_at, l.answered_at),
+    ended_at = coalesce(e.ended_at, clock_timestamp()), talk_seconds = e.talk_seconds,
+    rtp_packets_sent = e.rtp_packets_sent, rtp_packets_received = e.rtp_packets_received
+"""
+
 
 def clean(text: str) -> str:
     """Return text that Postgres can hold: without NUL and lone surrogates, whoever sent them."""
@@ -72,6 +85,7 @@ def campaign(row: Row) -> Campaign:
         settings=CampaignSettings(
             name=row["name"],
             trunks=tuple(row["trunks"]),
+            trunk_order=row["trunk_order"],
             caller_ids=tuple(row["caller_ids"]),
             start_at=row["start_at"],
             max_simultaneous_calls=row["max_simultaneous_calls"],
@@ -151,6 +165,8 @@ def leg(row: Row) -> Leg:
         identity=identity(row["identity"]),
         dialog=dialog(row["dialog"]),
         evidence=evidence(row),
+        outcome=row["outcome"],
+        rule=row["rule"],
         created_at=row["created_at"],
     )
 

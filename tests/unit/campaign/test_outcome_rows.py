@@ -108,6 +108,7 @@ ROWS = [
         for cause in (1, 22, 28)
     ),
     ("not dialable", local(L.INVALID_NUMBER), "number-not-dialable", "invalid_number", "technical_error", NO, CAMPAIGN, C, "no", "none"),
+    ("no trunk takes it", local(L.NO_ROUTE), "no-trunk-takes-number", "no_route", "technical_error", YES, CAMPAIGN, F, "no", "none"),
     ("credentials refused", local(L.AUTHENTICATION, code=407), "auth-failed", "trunk_auth_failed", "technical_error", YES, CAMPAIGN, F, "no", "down"),
     ("401", code(401), "auth-failed-401-407", "trunk_auth_failed", "technical_error", YES, CAMPAIGN, F, "no", "down"),
     ("407", code(407), "auth-failed-401-407", "trunk_auth_failed", "technical_error", YES, CAMPAIGN, F, "no", "down"),

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from dialer.campaign import trunk_health
 from dialer.campaign.evidence import Evidence
-from dialer.campaign.outcome import TrunkEffect
+from dialer.campaign.outcome import Alarm, Outcome, TrunkEffect
 from dialer.campaign.outcome_table import OutcomeTable
-from dialer.campaign.trunk_health import TrunkHealth
+from dialer.campaign.trunk_health import Availability, Trouble, TrunkHealth
 
 ANY_RULE = OutcomeTable.default().rule_for(Evidence(code=486))
 
@@ -112,6 +112,78 @@ def test_a_rate_limit_halves_the_rate_which_climbs_back_slowly():
     assert health.current_rate(100.0) == trunk_health.SLOWEST
 
 
+def test_a_retry_after_lowers_the_rate_once_and_it_climbs_from_its_end():
+    held = after(HOLD, HOLD, HOLD, retry_after=60)
+    assert held.current_rate(160.0) == 0.5
+    assert held.current_rate(219.0) == 0.5
+    assert held.current_rate(220.0) == pytest.approx(0.6)
+    held.record(HOLD, 60, 230.0)
+    assert held.current_rate(290.0) == pytest.approx(0.3), "asked again after it was over"
+
+
+def congested(good, bad):
+    return after(*[HEALTHY] * good, *[HOLD] * bad)
+
+
+def test_congestion_lowers_the_rate_only_from_a_share_of_the_last_calls_on():
+    assert congested(0, 4).current_rate(100.0) == 1.0
+    assert congested(0, 5).current_rate(100.0) == 0.5
+    assert congested(10, 9).current_rate(100.0) == 1.0
+    assert congested(10, 10).current_rate(100.0) == 0.5
+    assert congested(1000, 10).current_rate(100.0) == 0.5, "of the last calls, not of all"
+    sparse = after(*[HEALTHY, HEALTHY, HOLD] * 30)
+    assert sparse.current_rate(100.0) == 1.0
+    health = congested(0, 9)
+    assert health.current_rate(100.0) == 0.5, "another halving takes another five"
+    health.record(HOLD, None, 100.0)
+    assert health.current_rate(100.0) == 0.25
+    assert health.usable(100.0)
+    assert health.current_rate(100.0 + 3 * trunk_health.RECOVERY) == pytest.approx(0.55)
+
+
+def test_a_burst_of_busy_is_told_once():
+    busy, calm = (
+        dataclasses.replace(HEALTHY, alarm=alarm) for alarm in (Alarm.BUSY_BURST, Alarm.NONE)
+    )
+    health = after(*[busy] * 19)
+    assert not health.busy_burst(), "a few calls are no burst"
+    health.record(busy, None, 100.0)
+    assert health.busy_burst()
+    health.record(busy, None, 100.0)
+    assert not health.busy_burst()
+    assert not after(*[calm, busy] * 20).busy_burst()
+    assert after(*[busy, busy, busy, calm] * 5).busy_burst()
+
+
+def shown(health, now):
+    found = health.standing(now)
+    return (found.availability, found.trouble, found.since, found.until, round(found.rate, 2))
+
+
+UP, DEGRADED, IS_DOWN = Availability.UP, Availability.DEGRADED, Availability.DOWN
+
+
+def test_how_a_trunk_stands_is_told_with_reason_and_since_when():
+    assert shown(TrunkHealth(), 5.0) == (UP, None, None, None, 1.0)
+    broken = after(*[BREAKER] * 5)
+    assert shown(broken, 110.0) == (IS_DOWN, Trouble.BREAKER, 100.0, 130.0, 1.0)
+    assert "did not reach it" in broken.standing(110.0).reason
+    assert shown(broken, 130.0) == (DEGRADED, Trouble.BREAKER, 100.0, None, 1.0)
+    assert "the next call proves it" in broken.standing(130.0).reason
+    broken.record(HEALTHY, None, 140.0)
+    assert shown(broken, 140.0) == (UP, None, 140.0, None, 1.0)
+    assert shown(after(*[DOWN] * 3), 101.0)[:2] == (IS_DOWN, Trouble.CREDENTIALS)
+    funds = dataclasses.replace(DOWN, outcome=Outcome.TRUNK_NO_FUNDS)
+    assert shown(after(*[funds] * 3), 101.0)[:2] == (IS_DOWN, Trouble.FUNDS)
+    asked = after(HOLD, retry_after=20)
+    assert shown(asked, 110.0) == (IS_DOWN, Trouble.RETRY_AFTER, 100.0, 120.0, 0.5)
+    assert "20 s (Retry-After)" in asked.standing(110.0).reason
+    assert shown(asked, 120.0) == (DEGRADED, Trouble.RETRY_AFTER, 100.0, None, 0.5)
+    assert shown(asked, 420.0) == (UP, None, None, None, 1.0)
+    assert shown(after(SLOW), 101.0) == (DEGRADED, Trouble.RATE_LIMIT, 100.0, None, 0.5)
+    assert shown(congested(0, 5), 101.0) == (DEGRADED, Trouble.CONGESTION, 100.0, None, 0.5)
+
+
 @given(
     st.lists(
         st.tuples(
@@ -129,5 +201,8 @@ def test_whatever_happens_it_is_usable_again_within_five_minutes(steps):
             health.called(now)
         health.record(one, retry_after, now)
         assert bool(health.why_not(now)) != health.usable(now)
+        standing = health.standing(now)
+        assert (standing.availability is Availability.DOWN) != health.usable(now)
+        assert (standing.availability is Availability.UP) == (standing.reason == "")
     assert health.usable(now + trunk_health.LONGEST_HOLD)
     assert trunk_health.SLOWEST <= health.current_rate(now) <= 1.0

@@ -59,6 +59,8 @@ CLAIMED = records.ClaimedCall(
     problem="",
     payload={},
     trunk="carrier",
+    trunks=("carrier", "pbx"),
+    trunk_order="listed",
     caller_ids=("one", "two", "three"),
     ring_timeout_seconds=33,
     max_talk_seconds=44,
@@ -174,12 +176,12 @@ def test_all_of_a_result_is_kept_as_evidence():
 
 def test_what_a_cancel_or_a_bye_needs_survives_the_store():
     assert placer.stored_leg(placer.leg_identity(IDENTITY)) == IDENTITY
-    kept = placer.progress(10, ATTEMPT, sip.Answered(DIALOG, NOW)).dialog
+    kept = placer.progress(10, ATTEMPT, 0, sip.Answered(DIALOG, NOW)).dialog
     assert placer.stored_dialog(kept) == DIALOG
 
 
 def test_every_event_of_a_call_becomes_progress():
-    row = records.LegProgress(call_id=10, attempt_id=ATTEMPT)
+    row = records.LegProgress(call_id=10, attempt_id=ATTEMPT, leg_ordinal=2)
     expected = {
         sip.InviteSent(IDENTITY, NOW): {
             "identity": records.LegIdentity(**dataclasses.asdict(IDENTITY)),
@@ -198,7 +200,7 @@ def test_every_event_of_a_call_becomes_progress():
         },
     }
     for event, changes in expected.items():
-        assert placer.progress(10, ATTEMPT, event) == dataclasses.replace(row, **changes)
+        assert placer.progress(10, ATTEMPT, 2, event) == dataclasses.replace(row, **changes)
     assert {type(event) for event in expected} == set(sip.CallEvent.__args__)
 
 

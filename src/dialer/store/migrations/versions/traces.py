@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dialer.store.migrations import run_sql
 
-revision = "0004"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
