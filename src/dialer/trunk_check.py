@@ -12,7 +12,7 @@ from dialer.clock import SystemClock
 from dialer.config import ConfigError
 from dialer.our_side import start_user_agent
 from dialer.trial_call import number_of, request_over, trunk_named
-from dialer.trunk_check_advice import connect_advice, register_advice
+from dialer.trunk_check_advice import connect_advice, nobody_there_advice, register_advice
 from dialer.trunk_check_call import call_step
 from dialer.trunk_check_steps import Step, verdict
 from dialer.trunk_check_tls import certificate_lines
@@ -124,7 +124,12 @@ class TrunkCheck:
         targets = await self._resolve()
         # a target takes its seconds to be dead: all are tried at the same time, told in order
         tries = [asyncio.create_task(self._connect(target)) for target in targets]
-        reached = [target for target, stands in zip(targets, tries, strict=True) if await stands]
+        reached = []
+        for target, attempt in zip(targets, tries, strict=True):
+            step = await attempt
+            self._told(step)
+            if not step.failed:
+                reached.append(target)
         if not reached:
             return
         registered = self._trunk.registration is None or await self._register(targets)
@@ -175,12 +180,10 @@ class TrunkCheck:
 
     # connect
 
-    async def _connect(self, target: HostPort) -> bool:
+    async def _connect(self, target: HostPort) -> Step:
         start = self._clock.monotonic()
         connected = await self._agent.connect(self._trunk, target)
-        took = self._since(start)
-        self._told(self._connected(target, connected, took))
-        return not connected.failure
+        return self._connected(target, connected, self._since(start))
 
     def _connected(self, target: HostPort, connected: Connected, took: float) -> Step:
         shown = _shown(target)
@@ -215,7 +218,10 @@ class TrunkCheck:
         except TimeoutError:
             said = f"no answer to REGISTER from {_shown(targets[0])} within {LONGEST:.0f} s"
             advice = register_advice(self._settings, self._trunk, said)
-            self._told(Step("register", "failed", said, self._since(start), advice=advice))
+            later = ("the next of its targets would be tried half a minute later",)
+            details = later if len(targets) > 1 else ()
+            took = self._since(start)
+            self._told(Step("register", "failed", said, took, details=details, advice=advice))
             return False
         took = self._since(start)
         self._told(self._registered(status, targets, took))
@@ -258,9 +264,11 @@ class TrunkCheck:
 
     def _unanswered(self, target: HostPort, took: float, *, unreachable: bool) -> Step:
         shown, transport = where(target), target.transport.upper()
-        if unreachable:
-            said = self._agent.why_not(target) or f"nothing takes {transport} at {shown}"
-            advice = "correct `address` and `transport`, or start what should listen there"
+        if unreachable and (said := self._agent.why_not(target)):
+            advice = connect_advice(self._trunk, target, said)
+        elif unreachable:
+            said = f"nothing takes {transport} at {shown}"
+            advice = nobody_there_advice(self._trunk, target)
         else:
             said = f"no answer to OPTIONS from {shown} over {transport} within {PATIENCE:.0f} s"
             advice = (

@@ -32,6 +32,13 @@ def connect_advice(trunk: Trunk, target: HostPort, reason: str) -> str:
     if "did not answer" in reason:
         silent = "correct `address`, or let the firewall pass it"
         return silent if target.transport == "tcp" else f"{silent}; it may not speak TLS there"
+    return nobody_there_advice(trunk, target)
+
+
+def nobody_there_advice(trunk: Trunk, target: HostPort) -> str:
+    """Return what to change where nothing listens at a target."""
+    if trunk.port is None and target.host != trunk.host:
+        return "this server comes from DNS: ask who runs the trunk, or set `transport`"
     if trunk.transport is None:
         return "correct `address`, or set `transport` to what the trunk speaks"
     return "correct the port in `address`, or `transport`"

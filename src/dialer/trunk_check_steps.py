@@ -78,9 +78,9 @@ def verdict(steps: list[Step]) -> Step:
     elif len(dead) < len(targets):
         said = f"works, with {len(dead)} of {len(targets)} targets dead" if dead else said
     elif called:
-        said = "works: it takes calls, though no OPTIONS"
+        said = "works: it takes calls, though it answers no OPTIONS"
     elif registered:
-        said = "may work: it took the registration, though no OPTIONS; try --call"
+        said = "may work: it took the registration, but answers no OPTIONS; try --call"
     else:
         said = "does not work: nobody answers"
     if said == "works":

@@ -77,6 +77,23 @@ def test_nobody_there(command):
     assert "nothing takes UDP at 127.0.0.1:9" in out
 
 
+def test_why_there_is_no_connection(command, configured):
+    tcp = '[[trunk]]\nname = "pbx"\naddress = "127.0.0.1:9"\ntransport = "tcp"\n'
+    path = configured(trunk=tcp)
+    left, out, _ = command("dial", "+15552000000", "--trunk", "pbx", "--config", path)
+    assert left == 20
+    assert "nothing listens on tcp 127.0.0.1:9" in out
+
+
+def test_the_number_is_rewritten_as_for_a_campaign(command, carrier, configured):
+    where = f"{carrier.address.host}:{carrier.address.port}"
+    rewrite = 'rewrite = [{ match = "^.+$", replace = "+15554860000" }]'
+    trunk = f'[[trunk]]\nname = "pbx"\naddress = "{where}"\n{rewrite}\n'
+    path = configured('[sip]\nhost = "127.0.0.1"\n', trunk)
+    left, out, _ = command("dial", "+15552000000", "--trunk", "pbx", "--config", path)
+    assert (left, "busy: 486 Busy Here" in out) == (10, True)
+
+
 @pytest.mark.parametrize(
     ("transport", "said"),
     [

@@ -57,13 +57,29 @@ async def refused_certificate(
     if getattr(error, "verify_code", None) not in DATED:
         return None
     with contextlib.suppress(OSError):
-        transport = await connect(
-            host, dscp, destination, asyncio.Protocol(), unverified_context(), name
-        )
-        shown = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        transport.close()
-        return bytes(shown) if shown else None
+        look = _Look()
+        await connect(host, dscp, destination, look, unverified_context(), name)
+        await look.over
+        return look.certificate
     return None
+
+
+class _Look(asyncio.Protocol):
+    """Takes a look at the peer's certificate and leaves at once; `over` is set when it is gone."""
+
+    def __init__(self) -> None:
+        self.certificate: bytes | None = None
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        """Keep the certificate (DER)."""
+        self.certificate = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Let whoever waits go on."""
+        if not self.over.done():
+            self.over.set_result(None)
 
 
 def failure(
