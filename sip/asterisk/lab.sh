@@ -9,6 +9,7 @@
 #   await   returns when the one that is starting answers
 #   stop    ends the instance of RUN_DIR and no other
 #   cli     passes a command to Asterisk's console: lab.sh cli .lab pjsip set logger on
+# DIALER_LAB_PJSIP names a pjsip.conf to use in place of etc/pjsip.conf, with the same blanks.
 set -euo pipefail
 
 usage="usage: lab.sh start|run|await|stop|status RUN_DIR [BASE_PORT], or lab.sh cli RUN_DIR COMMAND..."
@@ -17,6 +18,7 @@ run=$(realpath -m "${2:?$usage}")
 base=${3:-15060}
 here=$(cd "$(dirname "$0")" && pwd)
 pidfile=$run/run/asterisk.pid
+pjsip=${DIALER_LAB_PJSIP:-$here/etc/pjsip.conf}
 
 fail() { echo "lab: $*" >&2; exit 1; }
 alive() { [ -s "$pidfile" ] && kill -0 "$(<"$pidfile")" 2>/dev/null; }
@@ -38,7 +40,7 @@ prepare() {
   mkdir -p "$run"/{etc,state,data,spool,run,log}
   echo "$base" >"$run/base"
   ln -sfn "$program" "$run/asterisk"
-  for file in "$here"/etc/*.conf; do
+  for file in "$here"/etc/*.conf "$pjsip"; do
     sed -e "s#@RUN@#$run#g; s#@MODULES@#$modules#g; s#@SIP@#$base#g; s#@TLS@#$((base + 1))#g" \
       -e "s#@RTP_FIRST@#$((base + 100))#g; s#@RTP_LAST@#$((base + 899))#g" "$file" >"$run/etc/${file##*/}"
   done

@@ -14,9 +14,10 @@ from dialer.config import ConfigError
 from dialer.conversation.prompt import play_prompt
 from dialer.engine.placer import evidence_of
 from dialer.our_side import start_user_agent
+from dialer.sip.identity import HostPort
 from dialer.trial_call import hint, number_of, request_over, trunk_named, why_not_reached
 from dialer.ua.audio import AudioError, AudioLibrary
-from dialer.ua.call import Answered
+from dialer.ua.call import Answered, InviteSent
 from dialer.ua.ladder import Ladder
 from dialer.ua.media_ports import NoPortAvailable
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from dialer.config import Config
     from dialer.engine.trunk_definition import TrunkDefinition
     from dialer.ua.agent import UserAgent
-    from dialer.ua.call import CallEvent, CallRequest, CallResult
+    from dialer.ua.call import CallEvent, CallRequest, CallResult, LegIdentity, Trunk
+    from dialer.ua.trunk_status import TrunkStatus
 
 EXIT_CODES = {
     Outcome.ANSWERED: 0,
@@ -39,6 +41,7 @@ EXIT_CODES = {
     Outcome.CANCELLED: 130,  # what a shell says of Ctrl-C
 }
 TROUBLE = 20
+REGISTRATION_PATIENCE = 10.0  # seconds
 
 say = functools.partial(print, flush=True)  # each line as it happens, into a pipe too
 
@@ -73,10 +76,20 @@ async def dial_once(
     except ValueError as error:
         raise ConfigError(f"NUMBER or --caller-id: {error}") from None
     clock = SystemClock()
-    agent = await start_user_agent(settings, clock, on_message=Ladder(say, clock))
+    statuses: asyncio.Queue[TrunkStatus] = asyncio.Queue()
+    agent = await start_user_agent(
+        settings,
+        clock,
+        fraction=lambda: 0.0,  # a registration begins at once
+        on_message=Ladder(say, clock),
+        on_status=lambda _name, _before, after: statuses.put_nowait(after),
+    )
     try:
-        result = await _call(agent, request, play, library)
-        why_not = await why_not_reached(agent, trunk)
+        if reason := await _register(agent, trunk, statuses):
+            say(f"\nnot registered with {trunk.host}, so it was not called: {reason}")
+            return TROUBLE
+        result, at = await _call(agent, request, play, library)
+        why_not = agent.why_not(at) or await why_not_reached(agent, trunk)
     except ValueError as error:
         raise ConfigError(f"NUMBER or --caller-id: {error}") from None
     except NoPortAvailable as error:
@@ -86,24 +99,56 @@ async def dial_once(
     if result is None:
         say("\nleft before the call was over")
         return EXIT_CODES[Outcome.CANCELLED]
-    return _tell(definition, result, why_not)
+    return _tell(definition, result, hint(trunk, result.local_cause, why_not, at))
+
+
+async def _register(agent: UserAgent, trunk: Trunk, statuses: asyncio.Queue[TrunkStatus]) -> str:
+    """Register where the trunk wants it; return why that came to nothing, "" where all is well."""
+    if trunk.registration is None:
+        return ""
+    agent.watch([trunk])
+    status = first = agent.status(trunk.name)
+    try:
+        async with asyncio.timeout(REGISTRATION_PATIENCE):
+            while status.reason == first.reason:  # else the next try is far off
+                status = await statuses.get()
+    except TimeoutError:
+        reason = f"no answer to REGISTER within {REGISTRATION_PATIENCE:g} s"
+    else:
+        if status.usable:
+            return ""
+        reason = status.reason
+    return await why_not_reached(agent, trunk) or reason
+
+
+class _Course:
+    """How a call goes: `at` is where its INVITE went last, `answered` is set with the answer."""
+
+    def __init__(self, identity: LegIdentity) -> None:
+        self.at = _target(identity)
+        self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def __call__(self, event: CallEvent) -> None:
+        if isinstance(event, InviteSent):
+            self.at = _target(event.identity)
+        elif isinstance(event, Answered) and not self.answered.done():
+            self.answered.set_result(None)
+
+
+def _target(identity: LegIdentity) -> HostPort:
+    return HostPort(identity.target_host, identity.target_port, identity.target_transport)
 
 
 async def _call(
     agent: UserAgent, request: CallRequest, play: Path | None, library: AudioLibrary
-) -> CallResult | None:
-    """Return the result; None where a second signal ended the wait for it.
+) -> tuple[CallResult | None, HostPort]:
+    """Return the result, and where the INVITE went; None where a second signal ended the wait.
 
     The first signal sends CANCEL or BYE; the far end's answer to it may take a while.
     """
     loop = asyncio.get_running_loop()
-    answered: asyncio.Future[None] = loop.create_future()
     left: asyncio.Future[None] = loop.create_future()
     signals = 0
-
-    def happened(event: CallEvent) -> None:
-        if isinstance(event, Answered) and not answered.done():
-            answered.set_result(None)
 
     def interrupted() -> None:
         nonlocal signals
@@ -113,28 +158,30 @@ async def _call(
         elif not left.done():
             left.set_result(None)
 
-    call = agent.place(await agent.prepare(request), happened)
+    prepared = await agent.prepare(request)
+    course = _Course(prepared.identity)
+    call = agent.place(prepared, course)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted)
     ends: set[asyncio.Future[Any]] = {call.result, left}
-    await asyncio.wait({answered, *ends}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({course.answered, *ends}, return_when=asyncio.FIRST_COMPLETED)
     playing = None
-    if answered.done() and play is not None:
+    if course.answered.done() and play is not None:
         playing = asyncio.create_task(play_prompt(call, play, library), name="prompt")
-    elif answered.done():
+    elif course.answered.done():
         call.hang_up()
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     if playing is not None:
         playing.cancel()
         await asyncio.gather(playing, return_exceptions=True)
-    return call.result.result() if call.result.done() else None
+    return call.result.result() if call.result.done() else None, course.at
 
 
-def _tell(definition: TrunkDefinition, result: CallResult, why_not: str) -> int:
+def _tell(definition: TrunkDefinition, result: CallResult, looked_at: str) -> int:
     rule = (definition.table or OutcomeTable.default()).rule_for(evidence_of(result))
     response = f"{result.code} {result.phrase}".strip() if result.code else "no final response"
     say(f"\n{rule.outcome.value}: {response}; decided by rule {rule.name}")
-    if looked_at := hint(definition.trunk, result.local_cause, why_not):
+    if looked_at:
         say(looked_at)
     if result.answered:
         ended = result.hung_up_by.value if result.hung_up_by else "nobody"

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dialer.campaign.header_template import filled
 from dialer.campaign.number import NumberError, normalise
 from dialer.campaign.number_rewriting import rewritten
 from dialer.config import ConfigError
 from dialer.config_section import host_and_port
 from dialer.engine.trunk_definition import TrunkDefinition, definition_of
 from dialer.ua.call import CallRequest, LocalCause, Trunk
+from dialer.ua.sockets import where
 
 if TYPE_CHECKING:
     from dialer.campaign.number import Number
     from dialer.config import Config
+    from dialer.sip.identity import HostPort
     from dialer.ua.agent import UserAgent
 
 
@@ -49,38 +52,42 @@ def request_over(
 ) -> CallRequest:
     """Return the call with numbers as the trunk wants them; raises ValueError.
 
-    Without a caller ID it is the trunk's.
+    Without a caller ID it is the trunk's. Headers that only a campaign can fill are left out.
     """
     shown = caller_id or definition.caller_id
     return CallRequest(
         trunk=definition.trunk,
         number=rewritten(definition.rewriting, number),
         caller_id=rewritten(definition.caller_id_rewriting, shown),
+        headers=filled(definition.headers, {"number": number, "caller_id": shown}, {}),
         ring_timeout=ring_timeout,
     )
 
 
 async def why_not_reached(agent: UserAgent, trunk: Trunk) -> str:
-    """Return why the last connection to one of a trunk's servers failed, "" where none did."""
-    targets = (await agent.find(trunk)).targets
-    return next(filter(None, map(agent.why_not, targets)), "")
+    """Return why a trunk has no server, or the last connection to one failed; "" if neither is."""
+    found = await agent.find(trunk)
+    return found.reason or next(filter(None, map(agent.why_not, found.targets)), "")
 
 
-def hint(trunk: Trunk, cause: LocalCause | None, why_not: str = "") -> str:
+def hint(
+    trunk: Trunk, cause: LocalCause | None, why_not: str = "", at: HostPort | None = None
+) -> str:
     """Return what a person may look at where no response decided, "" where nothing is known.
 
-    `why_not` is why there was no connection, "" where that is not known.
+    `why_not` is why there was no connection, "" where that is not known; `at` is where the INVITE
+    went, None where that is not known.
     """
-    where = trunk.host if trunk.port is None else f"{trunk.host}:{trunk.port}"
-    transport = (trunk.transport or "udp").upper()
+    shown = where(at) if at is not None else trunk.host
+    transport = (at.transport if at is not None else trunk.transport or "udp").upper()
     match cause:
         case LocalCause.TRANSPORT:
-            return why_not or f"nothing takes {transport} at {where}, or no route leads there"
+            return why_not or f"nothing takes {transport} at {shown}, or no route leads there"
         case LocalCause.TIMER_B:
             drops = f"a firewall that drops {transport}"
-            return f"{where} sent nothing at all: a wrong address, or {drops}"
+            return f"{shown} sent nothing at all: a wrong address, or {drops}"
         case LocalCause.DNS:
-            return f"the name {trunk.host} has no address"
+            return why_not or f"the name {trunk.host} has no address"
         case LocalCause.AUTHENTICATION if trunk.username is None:
             return "the trunk asks for an account: give it username and password in [[trunk]]"
         case LocalCause.AUTHENTICATION:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import signal
 import sys
 
 import pytest
+from tests.authority import Authority, dns
+from tests.cli.conftest import in_a_thread
+from tests.name_server import name_server
 
+from dialer import dial
 from dialer.conversation.prompt import HELLO
+from dialer.ua.tls import server_context
+
+PBX = '[[trunk]]\nname = "pbx"\naddress = "{}"\n{}\n'
 
 
 @pytest.fixture
@@ -84,6 +92,125 @@ def test_the_number_is_rewritten_as_for_a_campaign(command, carrier, configured)
     path = configured('[sip]\nhost = "127.0.0.1"\n', trunk)
     left, out, _ = command("dial", "+15552000000", "--trunk", "pbx", "--config", path)
     assert (left, "busy: 486 Busy Here" in out) == (10, True)
+
+
+@pytest.mark.parametrize(
+    ("transport", "said"),
+    [
+        ("udp", "nothing takes UDP at 127.0.0.1:9, or no route leads there"),
+        ("tcp", "nothing listens on tcp 127.0.0.1:9"),
+        ("tls", "nothing listens on tls 127.0.0.1:9"),
+    ],
+)
+def test_nobody_there_over_the_transport_of_the_trunk(command, configured, transport, said):
+    path = configured(trunk=PBX.format("127.0.0.1:9", f'transport = "{transport}"'))
+    left, out, _ = command("dial", "+15552000000", "--trunk", "pbx", "--config", path)
+    assert left == 20
+    assert said in out
+
+
+@contextlib.asynccontextmanager
+async def tls_server(context):
+    """Take connections and wait until they are given up; gives the port."""
+
+    async def serve(reader, writer):
+        with contextlib.suppress(OSError):
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+
+
+@pytest.mark.parametrize("more", ["", 'register = true\nusername = "dialer"'])
+def test_a_certificate_that_is_not_taken_is_said(command, configured, tmp_path, more):
+    authority = Authority(tmp_path)
+    context = server_context(authority.issue("other.pem", dns("sip.example.org")), None)
+    with in_a_thread(lambda: tls_server(context)) as port:
+        tls = f'transport = "tls"\ntls_ca_file = "{authority.file}"\n{more}'
+        path = configured(trunk=PBX.format(f"127.0.0.1:{port}", tls))
+        left, out, _ = command("dial", "+15552000000", "--trunk", "pbx", "--config", path)
+    assert left == 20
+    assert f"the certificate of 127.0.0.1:{port} is for sip.example.org, not 127.0.0.1" in out
+
+
+def test_what_dns_says_of_a_name_without_an_address(command, configured):
+    with in_a_thread(lambda: name_server({("elsewhere.example", "A"): ["127.0.0.1"]})) as names:
+        where = "{}:{}".format(*names.address)
+        path = configured(f'[sip]\nnameservers = ["{where}"]\n', PBX.format("pbx.example", ""))
+        left, out, _ = command("dial", "+15552000000", "--trunk", "pbx", "--config", path)
+    assert left == 20
+    assert re.search(r"^the name pbx\.example has no address: .+", out, re.MULTILINE)
+
+
+def test_the_number_is_called_as_the_trunk_wants_it(command, carrier, configured):
+    address = f"{carrier.address.host}:{carrier.address.port}"
+    path = configured(
+        trunk=PBX.format(address, 'rewrite = [{ match = "^999", replace = "+1555" }]')
+    )
+    internal = '[numbers]\ninternal = "[0-9]{10}"\n'
+    path.write_text(internal + path.read_text())
+    left, out, _ = command("dial", "9994860000", "--trunk", "pbx", "--config", path)
+    assert (left, "busy: 486 Busy Here" in out) == (10, True)
+
+
+class Registrar(asyncio.DatagramProtocol):
+    """Answers REGISTER and INVITE with the two codes; 0 for no answer."""
+
+    def __init__(self, register, invite):
+        self.codes = {b"REGISTER": register, b"INVITE": invite}
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, data, source):
+        method = data.partition(b" ")[0]
+        code = self.codes.get(method)
+        if code:
+            lines = data.partition(b"\r\n\r\n")[0].split(b"\r\n")
+            told = (b"via:", b"from:", b"to:", b"call-id:", b"cseq:", b"contact:", b"expires:")
+            kept = [line for line in lines if line.lower().startswith(told)]
+            status = b"SIP/2.0 %d Said" % code
+            self.transport.sendto(b"\r\n".join([status, *kept, b"", b""]), source)
+
+
+@contextlib.asynccontextmanager
+async def registrar(register, invite=0):
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(
+        lambda: Registrar(register, invite), local_addr=("127.0.0.1", 0)
+    )
+    yield transport.get_extra_info("sockname")[1]
+    transport.close()
+
+
+ACCOUNT = 'register = true\nusername = "dialer"'
+
+
+def test_it_registers_before_it_calls(command, configured):
+    with in_a_thread(lambda: registrar(200, 486)) as port:
+        path = configured(trunk=PBX.format(f"127.0.0.1:{port}", ACCOUNT))
+        left, out, _ = command("dial", "+15552000000", "--trunk", "pbx", "--config", path)
+    assert left == 10
+    assert rungs(out) == [
+        "▶REGISTER", "◀200 Said", "▶INVITE", "◀486 Said", "▶ACK", "▶REGISTER", "◀200 Said",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(405, "REGISTER got 405 Said"), (0, "no answer to REGISTER within 0.5 s")],
+)
+def test_it_does_not_call_where_it_cannot_register(command, configured, monkeypatch, code, reason):
+    if not code:
+        monkeypatch.setattr(dial, "REGISTRATION_PATIENCE", 0.5)
+    with in_a_thread(lambda: registrar(code)) as port:
+        path = configured(trunk=PBX.format(f"127.0.0.1:{port}", ACCOUNT))
+        left, out, _ = command("dial", "+15552000000", "--trunk", "pbx", "--config", path)
+    assert left == 20
+    assert "▶INVITE" not in rungs(out)
+    assert f"not registered with 127.0.0.1, so it was not called: {reason}" in out
 
 
 @pytest.mark.parametrize(

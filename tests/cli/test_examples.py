@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from dialer import config
+from dialer.campaign.evidence import Evidence
 from dialer.campaign.number_list import NewNumber, NumberList
+from dialer.campaign.outcome import Outcome
+from dialer.campaign.outcome_table import OutcomeTable, default_text
 from dialer.campaign.settings import CampaignSettings
 from dialer.engine.trunk_definition import definition_of
 
@@ -47,3 +52,16 @@ def test_a_ready_pair(path, monkeypatch):
     definitions = [definition_of(settings, one) for one in settings.trunk]
     assert definitions
     assert f"| `{path.parent.name}` |" in (path.parents[1] / "README.md").read_text()
+
+
+def test_the_guide_to_trunks_tells_every_setting_and_its_examples_can_be_used():
+    text = (ROOT / "docs" / "trunks.md").read_text()
+    names = {field.alias or name for name, field in config.Trunk.model_fields.items()}
+    assert {name for name in names if f"`{name}" not in text} == set()
+    rewriting, outcomes = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    rules = config.Trunk(name="one", address="one.example", **tomllib.loads(rewriting)).rewrite
+    assert len(rules) == 2
+    table = OutcomeTable.load(default_text(), outcomes)
+    refused = table.rule_for(Evidence(code=403, phrase="Unallocated number"))
+    assert (refused.name, refused.outcome) == ("carrier-unallocated", Outcome.INVALID_NUMBER)
+    assert table.rule_for(Evidence(code=486)).retry.interval == dt.timedelta(minutes=5)

@@ -90,13 +90,16 @@ def port_block() -> Iterator[int]:
     pytest.fail("all port blocks for a lab are taken", pytrace=False)
 
 
-@pytest.fixture(scope="session")
-def asterisk() -> Iterator[Asterisk]:
-    """One private Asterisk for the tests of this process; it dies with the process."""
+@contextlib.contextmanager
+def running_asterisk(pjsip: Path | None = None) -> Iterator[Asterisk]:
+    """Run a private Asterisk, with another pjsip.conf if need be; it dies with the process."""
     program("asterisk")
     folder = Path(tempfile.mkdtemp(prefix="dialer-lab-"))  # short: unix socket paths are bounded
+    environment = os.environ if pjsip is None else {**os.environ, "DIALER_LAB_PJSIP": str(pjsip)}
     with port_block() as port:
-        process = subprocess.Popen([LAB, "run", folder, str(port)], stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [LAB, "run", folder, str(port)], stderr=subprocess.PIPE, env=environment
+        )
         try:
             ready = subprocess.run(
                 [LAB, "await", folder], capture_output=True, text=True, check=False
@@ -108,6 +111,20 @@ def asterisk() -> Iterator[Asterisk]:
             process.terminate()
             process.communicate(timeout=10)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def asterisk() -> Iterator[Asterisk]:
+    """One private Asterisk for the tests of this process."""
+    with running_asterisk() as one:
+        yield one
+
+
+@pytest.fixture
+def asterisk_with() -> Iterator[Callable[[Path], Asterisk]]:
+    """Start an Asterisk for one test: `asterisk_with(path of its pjsip.conf)`."""
+    with contextlib.ExitStack() as exits:
+        yield lambda pjsip: exits.enter_context(running_asterisk(pjsip))
 
 
 # ---------------------------------------------------------------------------------- SIPp

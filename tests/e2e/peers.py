@@ -85,22 +85,30 @@ class Border:
         return Trunk("border", "127.0.0.1", self.port, **(account | fields))
 
 
-@pytest.fixture
-async def border(asterisk, tmp_path: Path) -> AsyncIterator[Border]:
-    """A session border controller (Kamailio, Record-Route) in front of the Asterisk."""
-    port, log = free_port(), tmp_path / "kamailio.log"
-    configuration = filled(
-        SIP / "kamailio" / "kamailio.cfg", tmp_path, LISTEN=port, PBX=asterisk.port
-    )
+@contextlib.asynccontextmanager
+async def running_kamailio(configuration: Path, port: int) -> AsyncIterator[None]:
+    """Run a Kamailio that listens on `port`; its log lies beside its configuration."""
+    log = configuration.with_name("kamailio.log")
     folder = Path(tempfile.mkdtemp(prefix="dialer-border-"))  # short: unix sockets live there
     command = [
         program("kamailio"), "-f", configuration, "-L", modules_of("kamailio", "kamailio/modules"),
-        "-DD", "-Y", folder, "-m", "16", "-M", "4",
+        "-DD", "-E", "-Y", folder, "-m", "16", "-M", "4",
     ]  # fmt: skip
     async with running(log, *command) as process:
         await until(process, lambda: bound(port), log)
-        yield Border(port)
+        yield
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def border(asterisk, tmp_path: Path) -> AsyncIterator[Border]:
+    """A session border controller (Kamailio, Record-Route) in front of the Asterisk."""
+    port = free_port()
+    configuration = filled(
+        SIP / "kamailio" / "kamailio.cfg", tmp_path, LISTEN=port, PBX=asterisk.port
+    )
+    async with running_kamailio(configuration, port):
+        yield Border(port)
 
 
 @dataclasses.dataclass(frozen=True)
