@@ -6,18 +6,27 @@ import collections
 
 PEERS = {  # by the fixture that starts it
     "asterisk": "Asterisk",
+    "asterisk_with": "Asterisk",
     "border": "Kamailio",
     "far_end": "SIPp",
     "telephone": "pyVoIP",
     "answering_telephone": "baresip",
+}
+WORDS = {  # in the name of a test that starts its peer by itself
+    "kamailio": "Kamailio",
+    "test_capture": "Wireshark",
+    "test_servers": "name server",
 }
 
 
 def pytest_collection_modifyitems(items):
     """Note which peers a test calls; with xdist the note travels with its report."""
     for item in items:
-        names = [name for fixture, name in PEERS.items() if fixture in item.fixturenames]
-        item.user_properties.append(("peer", ", ".join(names) or "Wireshark"))
+        fixtures = set(item.fixturenames) & PEERS.keys()
+        names = {PEERS[one] for one in fixtures} | {
+            name for word, name in WORDS.items() if word in item.nodeid
+        }
+        item.user_properties.append(("peer", ", ".join(sorted(names)) or "nobody"))
 
 
 def pytest_terminal_summary(terminalreporter):

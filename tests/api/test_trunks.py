@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import uuid
 
@@ -193,7 +194,7 @@ async def test_a_node_publishes_what_has_changed_and_nothing_else(pool):
     trunk.health.asked_to_wait(60, CLOCK.monotonic())
     assert await publisher.run_once()
     assert not await publisher.run_once()
-    trunk.max_calls += 1
+    trunk.definition = dataclasses.replace(trunk.definition, max_calls=99)
     assert await publisher.run_once()
     lease.epoch = await pool.fetchval("UPDATE nodes SET epoch = epoch + 1 RETURNING epoch")
     assert await publisher.run_once(), "a node that has joined anew starts with nothing"

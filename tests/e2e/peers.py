@@ -94,7 +94,7 @@ async def running_kamailio(configuration: Path, port: int) -> AsyncIterator[None
         program("kamailio"), "-f", configuration, "-L", modules_of("kamailio", "kamailio/modules"),
         "-DD", "-E", "-Y", folder, "-m", "16", "-M", "4",
     ]  # fmt: skip
-    async with running(log, *command) as process:
+    async with running(log, *command, cwd=folder) as process:
         await until(process, lambda: bound(port), log)
         yield
     shutil.rmtree(folder)
@@ -154,7 +154,7 @@ async def answering_telephone(
             (folder / "contacts").touch()
             log = folder / "log"
             process = await exits.enter_async_context(
-                running(log, program("baresip"), "-f", folder, "-v")
+                running(log, program("baresip"), "-f", folder, "-v", cwd=folder)
             )
             await until(process, lambda: "200 OK" in log.read_text(errors="replace"), log)
             return Answering(folder / "heard.wav", log, process)
