@@ -196,7 +196,14 @@ class Service:
             batch=self.settings.engine.batch,
             traces=None
             if traces is None
-            else TraceWriter(pool, traces, dt.timedelta(days=capture.keep_days)),
+            else TraceWriter(
+                pool,
+                self.clock,
+                traces,
+                dt.timedelta(days=capture.keep_days),
+                rtp_seconds=capture.rtp_seconds,
+                rtp_audio=capture.rtp_audio,
+            ),
         )
         await engine.start()
         self.engine = engine

@@ -23,7 +23,10 @@ def kept(command, *options, call=1):
 @pytest.fixture
 def called(command, numbers, service):
     """A campaign whose numbers were called; the first answered, the second was busy."""
-    command("campaign", "create", numbers, "--trunk", "carrier", "--max-attempts", 1, "--start")
+    command(
+        "campaign", "create", numbers, "--trunk", "carrier", "--max-attempts", 1, "--start",
+        "--play", "hello.wav",
+    )  # fmt: skip
     command("campaign", "watch", 1)
     return service
 
@@ -49,6 +52,18 @@ def test_the_messages_of_a_call_whole_and_its_capture(command, tmp_path):
         packets = [dpkt.ip.IP(data).data.data for _, data in dpkt.pcap.Reader(file)]
     assert packets[0].startswith(b"INVITE sip:+15554860000@127.0.0.1")
     assert packets[-1].startswith(b"ACK ")
+
+
+@pytest.mark.usefixtures("called")
+def test_a_capture_has_the_rtp_of_an_answered_call_without_its_sound(command, tmp_path):
+    kept(command, "--ladder")
+    path = tmp_path / "call.pcap"
+    assert command("call", 1, "--pcap", path)[0] == 0
+    with path.open("rb") as file:
+        packets = [dpkt.ip.IP(data).data.data for _, data in dpkt.pcap.Reader(file)]
+    sound = [packet[12:] for packet in packets if packet[0] == 0x80]
+    assert sound
+    assert all(set(one) <= {0xD5, 0xFF} for one in sound)
 
 
 @pytest.mark.usefixtures("service")

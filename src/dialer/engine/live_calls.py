@@ -125,7 +125,7 @@ class LiveCalls:
         live.trunk = trunk
         live.tried.append(trunk.trunk.name)
         if self._traces is not None:
-            self._traces.begin(live.attempt_id, prepared.identity.call_id)
+            self._traces.begin(live.attempt_id, prepared)
         live.outbound = self._agent.place(prepared, lambda event: self._happened(live, event))
         live.outbound.result.add_done_callback(lambda result: self._over(live, result.result()))
 

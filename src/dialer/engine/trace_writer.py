@@ -9,13 +9,16 @@ import structlog
 from dialer.store import traces
 from dialer.store.errors import Unavailable
 from dialer.store.records import LegTrace, Passage
+from dialer.ua.call_trace import MediaTrace
 
 if TYPE_CHECKING:
     import datetime as dt
     from uuid import UUID
 
+    from dialer.clock import Clock
     from dialer.store.pool import Pool
     from dialer.ua.call_trace import CallTrace, CallTraces, TracedMessage, TracedPacket
+    from dialer.ua.outbound import PreparedCall
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +26,7 @@ WRITE_EVERY = 0.5  # seconds
 FORGET_EVERY = 600.0  # seconds
 BATCH = 200
 WAITING = 5000  # traces in memory while Postgres is away
+PACKETS_PER_SECOND = 50  # of 20 ms, each way
 
 
 class TraceWriter:
@@ -32,17 +36,33 @@ class TraceWriter:
     the oldest are dropped, and the log says how many.
     """
 
-    def __init__(self, pool: Pool, hook: CallTraces, keep: dt.timedelta) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        hook: CallTraces,
+        keep: dt.timedelta,
+        *,
+        rtp_seconds: float = 0.0,
+        rtp_audio: bool = False,
+    ) -> None:
         self._pool = pool
+        self._clock = clock
         self._hook = hook
         self._keep = keep
+        self._packets = round(rtp_seconds * PACKETS_PER_SECOND)
+        self._audio = rtp_audio
         self._up: dict[UUID, CallTrace] = {}
         self._waiting: list[LegTrace] = []
 
-    def begin(self, attempt_id: UUID, sip_call_id: str) -> CallTrace:
-        """Trace a leg from now on."""
-        trace = self._up[attempt_id] = self._hook.begin(sip_call_id)
-        return trace
+    def begin(self, attempt_id: UUID, prepared: PreparedCall) -> None:
+        """Trace a leg from now on: its messages, and the first of its RTP."""
+        trace = self._up[attempt_id] = self._hook.begin(prepared.identity.call_id)
+        if prepared.route is not None and self._packets:
+            stream = prepared.route.session.stream
+            stream.on_packet = MediaTrace(
+                trace, stream, self._clock, self._packets, audio=self._audio
+            )
 
     def end(self, call_id: int, attempt_id: UUID, leg_ordinal: int, sip_call_id: str) -> None:
         """Take a leg's trace, which is over, for writing."""

@@ -6,13 +6,14 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from dialer.sip.identity import HostPort
 from dialer.ua.redaction import redacted
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from dialer.clock import Clock
-    from dialer.sip.identity import HostPort
+    from dialer.ua.media import MediaStream
     from dialer.ua.transport import Direction, Passed
 
 MAX_BYTES = 512 * 1024  # of one call's messages, whatever a peer sends
@@ -88,3 +89,49 @@ class CallTraces:
                     redacted(passed.data),
                 )
             )
+
+
+class MediaTrace:
+    """A hook for `MediaStream.on_packet` that keeps the first packets of a call, each way.
+
+    `packets` is how many each way. Without `audio` the sound is replaced by silence, so that only
+    the headers tell anything.
+    """
+
+    def __init__(
+        self, trace: CallTrace, stream: MediaStream, clock: Clock, packets: int, *, audio: bool
+    ) -> None:
+        self._trace = trace
+        self._stream = stream
+        self._clock = clock
+        self._left: dict[Direction, int] = {"sent": packets, "received": packets}
+        self._audio = audio
+
+    def __call__(self, direction: Direction, packet: bytes, peer: tuple[str, int]) -> None:
+        """Keep a packet, as long as there is room for its direction."""
+        if not self._left[direction]:
+            return
+        self._left[direction] -= 1
+        if not any(self._left.values()):
+            self._stream.on_packet = None
+        self._trace.packets.append(
+            TracedPacket(
+                self._clock.now(),
+                direction,
+                HostPort(self._stream.local_host, self._stream.local_port),
+                HostPort(*peer),
+                packet if self._audio else silenced(packet),
+            )
+        )
+
+
+def silenced(packet: bytes) -> bytes:
+    """Return an RTP packet with silence for its sound (RFC 3550 §5.1), as long as before.
+
+    What is no packet of G.711 has none of its payload left.
+    """
+    head = 12 + 4 * (packet[0] & 0x0F)
+    if packet[0] & 0x10:
+        head += 4 + 4 * int.from_bytes(packet[head + 2 : head + 4], "big")
+    a_law = packet[1] & 0x7F == 8
+    return packet[:head] + (b"\xd5" if a_law else b"\xff") * max(0, len(packet) - head)

@@ -136,6 +136,7 @@ class MediaStream:
     """
 
     def __init__(self, plane: MediaPlane, bound: socket.socket, port: int) -> None:
+        self.local_host = plane.ports.host
         self.local_port = port
         self.codec: str | None = None  # None until connected
         self.telephone_event: int | None = None  # the payload type, where the peer takes DTMF
