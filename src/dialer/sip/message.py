@@ -45,6 +45,8 @@ PHRASES = {
     403: "Forbidden",
     407: "Proxy Authentication Required",
     408: "Request Timeout",
+    413: "Request Entity Too Large",
+    414: "Request-URI Too Long",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
     421: "Extension Required",
