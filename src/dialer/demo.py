@@ -22,7 +22,7 @@ from dialer.campaign.status import CallStatus
 from dialer.client import Client
 from dialer.progress import follow
 from dialer.service import Service
-from dialer.simulator.behaviours import demo_numbers
+from dialer.simulator.behaviours import behaviour_of, demo_numbers
 from dialer.simulator.carrier import Carrier, CarrierSettings
 
 if TYPE_CHECKING:
@@ -202,6 +202,8 @@ def _compare_leg(number: str, leg: models.Leg, theirs: CallRecord) -> list[Diffe
         "answered": (got_2xx, facts.answered),
         "dialogs left open": (0, len(theirs.live)),
     }
+    if behaviour_of(number).loss and not evidence.rang:
+        del pairs["rang"]  # a 180 that was lost on the way is one that we cannot know of
     return [
         Difference(number, what, str(ours), str(far))
         for what, (ours, far) in pairs.items()

@@ -14,16 +14,17 @@ from dialer.demo import compare
 from dialer.simulator.ledger import CallRecord, Ledger
 
 NUMBER = "+15554860000"
+LOSSY = "+15557203000"  # loses 30 % of its datagrams
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
-def our_call(code=486):
+def our_call(code=486, number=NUMBER):
     evidence = dict.fromkeys(models.Evidence.model_fields) | {
         "code": code, "phrase": "", "reasons": [], "provisionals": [], "rang": False,
         "answered": False, "talk_seconds": 0, "rtp_packets_sent": 0, "rtp_packets_received": 0,
     }  # fmt: skip
     leg = models.Leg(
-        ordinal=1, trunk="simulator", number=NUMBER, caller_id="1", sip_call_id="abc",
+        ordinal=1, trunk="simulator", number=number, caller_id="1", sip_call_id="abc",
         request_uri="sip:x", evidence=evidence, outcome=Outcome.BUSY, rule="busy-486",
         created_at=NOW,
     )  # fmt: skip
@@ -33,15 +34,15 @@ def our_call(code=486):
         ended_at=NOW, legs=[leg],
     )  # fmt: skip
     return models.CallWithAttempts(
-        id=1, campaign_id=1, number=NUMBER, problem="", payload={}, priority=0,
+        id=1, campaign_id=1, number=number, problem="", payload={}, priority=0,
         status=CallStatus.COMPLETED_WITHOUT_ANSWER, phase=None, trunk=None, next_attempt_at=None,
         attempts_made=1, attempts_counted=1, last_outcome=Outcome.BUSY, last_rule="busy-486",
         created_at=NOW, updated_at=NOW, attempts=[attempt],
     )  # fmt: skip
 
 
-def their_call(call_id="abc", **facts):
-    return CallRecord(call_id, NUMBER, 0.0, **{"finals": [486], **facts})
+def their_call(call_id="abc", number=NUMBER, **facts):
+    return CallRecord(call_id, number, 0.0, **{"finals": [486], **facts})
 
 
 def ledger_of(*records):
@@ -52,6 +53,11 @@ def ledger_of(*records):
 
 def test_no_difference():
     assert compare([our_call()], ledger_of(their_call())) == []
+
+
+def test_a_180_that_was_lost_on_the_way_is_no_difference():
+    ours, theirs = our_call(number=LOSSY), their_call(number=LOSSY, provisionals=[180])
+    assert compare([ours], ledger_of(theirs)) == []
 
 
 @pytest.mark.parametrize(
