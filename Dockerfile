@@ -15,8 +15,8 @@ COPY --from=build /opt/dialer /opt/dialer
 ENV PATH=/opt/dialer/bin:$PATH PYTHONUNBUFFERED=1
 USER dialer
 WORKDIR /var/lib/dialer
-# 8080: the API; 5060: SIP, where the configuration says so; 20000 to 29999: RTP
-EXPOSE 8080/tcp 5060/udp 20000-29999/udp
+# 8080: the API; 5060 and, by TLS, 5061: SIP, where the configuration says so; 20000 to 29999: RTP
+EXPOSE 8080/tcp 5060/udp 5060/tcp 5061/tcp 20000-29999/udp
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]
 ENTRYPOINT ["dialer"]
 CMD ["serve"]
