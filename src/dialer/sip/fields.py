@@ -16,6 +16,8 @@ def split_outside_quotes(text: str, separator: str) -> list[str]:
 
     Pieces are stripped, empty ones are left out (RFC 3261 §7.3.1).
     """
+    if separator not in text:
+        return [piece] if (piece := text.strip()) else []
     if '"' not in text and "<" not in text:
         return [piece for part in text.split(separator) if (piece := part.strip())]
     pieces: list[str] = []
