@@ -10,7 +10,7 @@ import ssl
 import pytest
 import uvloop
 from tests.authority import Authority, address, dns, today, uri
-from tests.unit.sip.sample_messages import request_bytes
+from tests.unit.sip.sample_messages import request_bytes, response_bytes
 from tests.unit.ua.stream_peers import listening, transports
 
 from dialer.sip.identity import HostPort
@@ -18,6 +18,7 @@ from dialer.ua.call import TlsSettings
 from dialer.ua.tls import TlsError, client_context, identities, misnamed, server_context
 
 OPTIONS = request_bytes("OPTIONS")
+OK = response_bytes(200, "OK")
 DOMAIN = "pbx.example.org"
 
 
@@ -267,6 +268,63 @@ async def test_an_unknown_destination_is_trusted_like_the_trunk_it_belongs_to(au
         ours.trust(peer._replace(port=5061), TlsSettings(ca_file=authority.file), DOMAIN)
         ours.send(OPTIONS, peer)
         assert await (await streams.get()).receive(len(OPTIONS)) == OPTIONS
+
+
+@pytest.mark.parametrize("known", ["before", "after"])
+async def test_no_request_goes_to_one_who_only_connects_from_the_address_of_a_trunk(
+    known, authority
+):
+    settings = TlsSettings(ca_file=authority.file)
+    context = server_context(authority.issue("server.pem", dns(DOMAIN)), None)
+    async with transports(context=context) as (uses, ours):
+        with socket.create_server(("127.0.0.1", 0)) as port_of_the_trunk:
+            trunk = HostPort(*port_of_the_trunk.getsockname(), "tls")
+        if known == "before":
+            ours.trust(trunk, settings, DOMAIN)
+        reader, writer = await asyncio.open_connection(
+            *ours.listens("tls")[:2],
+            ssl=client_context(TlsSettings(verify=False)),
+            local_addr=trunk[:2],
+        )
+        writer.write(OPTIONS)
+        assert await uses.messages.get() == (OPTIONS, trunk)
+        if known == "after":
+            ours.trust(trunk, settings, DOMAIN)
+        ours.send(OPTIONS, trunk)
+        assert await uses.failures.get() == trunk
+        # what he asked is answered where he asked it
+        ours.send(OK, trunk)
+        assert await reader.readexactly(len(OK)) == OK
+        assert "nothing listens" in await ours.connect(trunk)
+        writer.transport.abort()
+
+
+async def test_one_who_connects_from_the_address_of_a_trunk_does_not_take_its_place(authority):
+    settings = TlsSettings(ca_file=authority.file)
+    context = server_context(authority.issue("server.pem", dns(DOMAIN)), None)
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as bound:
+        port = bound.getsockname()[1]
+        own = socket.socket()
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        own.bind(("127.0.0.1", port))
+    async with (
+        transports(context=context) as (uses, ours),
+        listening(transport="tls", context=context, port=port, reuse_port=True) as (trunk, streams),
+    ):
+        ours.trust(trunk, settings, DOMAIN)
+        ours.send(OPTIONS, trunk)
+        stream = await streams.get()
+        await stream.receive(len(OPTIONS))
+        own.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        await asyncio.get_running_loop().sock_connect(own, ours.listens("tls")[:2])
+        _, writer = await asyncio.open_connection(
+            sock=own, ssl=client_context(TlsSettings(verify=False)), server_hostname=""
+        )
+        writer.write(OPTIONS)
+        assert await uses.messages.get() == (OPTIONS, trunk)
+        ours.send(OPTIONS, trunk)
+        assert await stream.receive(len(OPTIONS)) == OPTIONS
+        writer.transport.abort()
 
 
 async def test_both_ways_between_two_of_us(authority):
