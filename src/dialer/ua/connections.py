@@ -125,6 +125,9 @@ class Connections:
             if opening.size <= MAX_PENDING:
                 opening.queue.append(data)
             else:
+                # every request that waits counts as lost then: none may ring somebody later
+                opening.queue.clear()
+                opening.size = 0
                 self._hooks.on_failure(destination)
         elif self._may_open(destination):
             self._start(destination, data)
