@@ -260,8 +260,7 @@ class UserAgent:
         except OSError:
             return self._unreachable(request, worded, LocalCause.TRANSPORT)
         self._tell_connections(line, found.targets, trunk)
-        local = line.driver.transport.local.host
-        contact = contact_address(trunk, status.learned_address, local)
+        contact = contact_address(trunk, status.learned_address, target)
         stream = line.media.open()
         try:
             # RFC 8866 §5.2: unique by time; the port keeps calls of one second apart
