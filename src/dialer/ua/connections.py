@@ -167,6 +167,7 @@ class Connections:
         connection = self._open.get(destination)
         if connection is not None and not connection.inbound:
             self._forget(connection)  # it serves its transactions until it is idle
+            connection.keep_alive(0.0)
 
     def keep_alive(self, destination: HostPort, seconds: float) -> None:
         """Ping a destination every so many seconds while there is a connection; 0 ends it."""

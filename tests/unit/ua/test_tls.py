@@ -10,10 +10,12 @@ import ssl
 import pytest
 import uvloop
 from tests.authority import Authority, address, dns, today, uri
+from tests.driven_clock import DrivenClock
 from tests.unit.sip.sample_messages import request_bytes, response_bytes
 from tests.unit.ua.stream_peers import listening, transports
 
 from dialer.sip.identity import HostPort
+from dialer.ua import connection
 from dialer.ua.call import TlsSettings
 from dialer.ua.tls import TlsError, client_context, identities, misnamed, server_context
 
@@ -257,6 +259,26 @@ async def test_other_settings_open_another_connection(authority):
             assert await (await streams.get()).receive(2 * len(OPTIONS)) == OPTIONS * 2
         assert streams.empty()
         assert uses.failures.empty()
+
+
+async def test_a_connection_that_other_settings_replaced_is_not_kept_alive(authority):
+    server = Server(authority.issue("server.pem", dns(DOMAIN)))
+    clock = DrivenClock()
+    async with (
+        transports(clock=clock) as (_, ours),
+        listening(transport="tls", context=server.context) as (peer, streams),
+    ):
+        ours.keep_alive(peer, 1000.0)
+        opened = []
+        for domain in (DOMAIN, "sip.example.org"):
+            ours.trust(peer, TlsSettings(verify=False), domain)
+            ours.send(OPTIONS, peer)
+            opened.append(await streams.get())
+            await opened[-1].receive(len(OPTIONS))
+        clock.advance(connection.IDLE + 1)
+        assert await opened[0].ended() == b""
+        ours.send(OPTIONS, peer)
+        await opened[1].receive(len(OPTIONS))
 
 
 async def test_an_unknown_destination_is_trusted_like_the_trunk_it_belongs_to(authority):
