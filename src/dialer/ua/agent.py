@@ -254,12 +254,14 @@ class UserAgent:
         found = await self._find(trunk, next_hop(trunk, preloaded))
         if not found.targets:
             return self._unreachable(request, worded, LocalCause.DNS)
-        target, *alternatives = found.targets
+        target = found.targets[0]
+        # one socket serves one address family: the rest would fail, and with them the call
+        targets = [one for one in found.targets if (":" in one.host) == (":" in target.host)]
         try:
             line = await self._line_towards(target)
         except OSError:
             return self._unreachable(request, worded, LocalCause.TRANSPORT)
-        self._tell_connections(line, found.targets, trunk)
+        self._tell_connections(line, targets, trunk)
         contact = contact_address(trunk, status.learned_address, target)
         stream = line.media.open()
         try:
@@ -284,7 +286,7 @@ class UserAgent:
                 contact_address=contact,
                 route=preloaded,
                 credentials=credentials_of(trunk),
-                alternatives=tuple(alternatives),
+                alternatives=tuple(targets[1:]),
                 large_by_tcp=trunk.large_by_tcp,
                 reliable_provisionals=trunk.reliable_provisionals,
                 session_expires=trunk.session_expires,
@@ -410,7 +412,7 @@ class UserAgent:
         self._tell_connections(line, targets, trunk)
         return line.driver
 
-    def _tell_connections(self, line: _Line, targets: tuple[HostPort, ...], trunk: Trunk) -> None:
+    def _tell_connections(self, line: _Line, targets: Iterable[HostPort], trunk: Trunk) -> None:
         """Say how the connections to a trunk are kept and verified, and be there for its own."""
         transport = line.driver.transport
         # RFC 5922 §4: the name that is configured, whatever DNS makes of it
