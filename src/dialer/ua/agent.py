@@ -178,10 +178,11 @@ class UserAgent:
                 remnant.abandon()
             await everything
         await self._watches.close()
-        for line in self._lines.values():
-            await line.driver.close()
-            line.media.close()
-        self._lines.clear()
+        async with self._opening:  # a line on its way is one to close as well
+            for line in self._lines.values():
+                await line.driver.close()
+                line.media.close()
+            self._lines.clear()
 
     def invite_only_while(self, allowed: Callable[[], bool]) -> None:
         """Let no INVITE leave, be it sent for the first time or again, unless `allowed()`."""
