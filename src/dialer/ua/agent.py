@@ -379,8 +379,8 @@ class UserAgent:
         if trunk is not None:
             self._tell_connections(line, (target,), trunk)
         remnant = self._remnants.setdefault(call_id, Remnant())
-        line.driver.perform(end(line.driver, self._clock.monotonic()))
         try:
+            line.driver.perform(end(line.driver, self._clock.monotonic()))
             await asyncio.shield(remnant.over)
         finally:
             self._remnants.pop(call_id, None)
