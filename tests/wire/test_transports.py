@@ -19,6 +19,7 @@ from dialer.sip.identity import HostPort
 from dialer.ua.agent import UserAgent, UserAgentSettings
 from dialer.ua.call import (
     Answered,
+    CallRequest,
     HungUpBy,
     InviteSent,
     LocalCause,
@@ -186,6 +187,18 @@ async def test_a_connection_is_kept_alive_as_the_trunk_says():
 
 
 # bad peers
+
+
+async def test_a_host_that_takes_no_temporary_file_gives_a_call_that_fails(monkeypatch):
+    def full(*_):
+        raise OSError("no usable temporary directory")
+
+    monkeypatch.setattr("dialer.ua.agent.self_signed_context", full)
+    agent = UserAgent(UserAgentSettings("127.0.0.1"), SystemClock())
+    trunk = Trunk("carrier", "127.0.0.1", 9, transport="tls")
+    prepared = await agent.prepare(CallRequest(trunk, "15550100", "15550199"))
+    assert prepared.failure is LocalCause.TRANSPORT
+    await agent.close()
 
 
 async def test_a_line_that_opens_while_we_close_is_closed_too():

@@ -8,6 +8,8 @@ import ipaddress
 import secrets
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from dialer.sip import effects
 from dialer.sip.endpoint import EndpointSettings, InviteDraft
 from dialer.sip.identity import DialogState, HostPort, LegState
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from dialer.ua.resolver import Found
     from dialer.ua.transport import Passed
     from dialer.ua.trunk_status import TrunkStatus
+
+_log = structlog.get_logger(__name__)
 
 
 def random_token() -> str:
@@ -260,9 +264,10 @@ class UserAgent:
         targets = [one for one in found.targets if (":" in one.host) == (":" in target.host)]
         try:
             line = await self._line_towards(target)
-        except OSError:
+            self._tell_connections(line, targets, trunk)
+        except OSError as error:
+            _log.info("a trunk cannot be reached", trunk=trunk.name, reason=str(error))
             return self._unreachable(request, worded, LocalCause.TRANSPORT)
-        self._tell_connections(line, targets, trunk)
         contact = contact_address(trunk, status.learned_address, target)
         stream = line.media.open()
         try:
