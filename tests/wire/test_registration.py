@@ -375,6 +375,20 @@ def test_via_and_contact_name_the_transport():
     assert request.contact == "sip:dialer-one@192.0.2.1:5060;transport=tls"
 
 
+def test_a_learned_port_is_not_named_to_the_next_target_over_another_transport():
+    one = Registering((503, {}))
+    second = Registrar(one.link, SECOND_TARGET, lists())
+    answer = one.register(
+        targets=(CALLED, SECOND_TARGET._replace(transport="tcp")), contact_address=NAT[:2]
+    )
+    contacts = [registrar.requests[0].contact for registrar in (one.registrar, second)]
+    assert contacts == [
+        "sip:dialer-one@203.0.113.7:40000",
+        "sip:dialer-one@203.0.113.7:5060;transport=tcp",
+    ]
+    assert answer.contact_address == (NAT.host, None)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -197,3 +197,16 @@ async def test_close_drops_what_is_under_way(names, clock):
         await asyncio.sleep(0)
     await resolver.close()
     assert (await waiting).targets == ()
+
+
+async def test_nothing_is_asked_after_close(names, clock):
+    names.silent = True
+    resolver = Resolver(clock, [names.address], timeout=30)
+    before = asyncio.all_tasks()
+    waiting = asyncio.ensure_future(resolver.find("two.example.org"))
+    while not names.asked:  # noqa: ASYNC110 - the server tells nobody
+        await asyncio.sleep(0)
+    await resolver.close()
+    assert (await waiting).targets == ()
+    assert (await resolver.find("one.example.org")).targets == ()
+    assert asyncio.all_tasks() == before

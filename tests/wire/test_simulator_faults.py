@@ -312,6 +312,16 @@ async def test_a_leg_that_never_had_an_address_needs_no_hang_up():
         await s.agent.hang_up_leg(prepared.identity)
 
 
+async def test_a_leg_that_was_never_sent_is_refused_and_close_does_not_wait_for_it():
+    async with simulation() as s:
+        prepared = await s.agent.prepare(s.request("+15552000000"))
+        prepared.release()
+        with pytest.raises(ValueError, match="Via"):
+            await s.agent.hang_up_leg(dataclasses.replace(prepared.identity, via=""))
+        async with asyncio.timeout(5):
+            await s.agent.close(grace=60)
+
+
 async def test_the_carrier_takes_a_thousand_calls():
     async def ringing(n):
         call, watch = await placed(s, f"+1555180{n:04}", ring_timeout=600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import socket
 import time
 
 import pytest
@@ -16,7 +17,16 @@ from tests.wire.simulation import TIMERS, TRUNK, placed, simulation
 from dialer.clock import SystemClock
 from dialer.sip.identity import HostPort
 from dialer.ua.agent import UserAgent, UserAgentSettings
-from dialer.ua.call import Answered, HungUpBy, InviteSent, LocalCause, Progress, TlsSettings
+from dialer.ua.call import (
+    Answered,
+    CallRequest,
+    HungUpBy,
+    InviteSent,
+    LocalCause,
+    Progress,
+    TlsSettings,
+    Trunk,
+)
 from dialer.ua.tls import TlsError, server_context
 
 STREAMS = pytest.mark.parametrize("transport", ["tcp", "tls"])
@@ -177,6 +187,31 @@ async def test_a_connection_is_kept_alive_as_the_trunk_says():
 
 
 # bad peers
+
+
+async def test_a_host_that_takes_no_temporary_file_gives_a_call_that_fails(monkeypatch):
+    def full(*_):
+        raise OSError("no usable temporary directory")
+
+    monkeypatch.setattr("dialer.ua.agent.self_signed_context", full)
+    agent = UserAgent(UserAgentSettings("127.0.0.1"), SystemClock())
+    trunk = Trunk("carrier", "127.0.0.1", 9, transport="tls")
+    prepared = await agent.prepare(CallRequest(trunk, "15550100", "15550199"))
+    assert prepared.failure is LocalCause.TRANSPORT
+    await agent.close()
+
+
+async def test_a_line_that_opens_while_we_close_is_closed_too():
+    agent = UserAgent(UserAgentSettings("0.0.0.0"), SystemClock())
+    trunk = Trunk("carrier", "127.0.0.1", 9)
+    opening = asyncio.ensure_future(agent.connect(trunk, HostPort("127.0.0.1", 9)))
+    while not agent._opening.locked():  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0)
+    await agent.close()
+    local = (await opening).local
+    assert agent.local_address is None
+    with socket.socket(type=socket.SOCK_DGRAM) as free:
+        free.bind(local[:2])
 
 
 async def refused_by(s, peer):

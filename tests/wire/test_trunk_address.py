@@ -7,7 +7,9 @@ import dataclasses
 import pytest
 from tests.wire.watching import NAT, far_end, watching
 
+from dialer.sip.identity import HostPort
 from dialer.ua.call import CallRequest
+from dialer.ua.resolver import Found
 
 
 @pytest.fixture
@@ -89,6 +91,19 @@ async def test_the_service_route_is_where_a_call_goes_without_a_proxy(scene):
         prepared.release()
         assert prepared.identity.route == (route,)
         assert prepared.identity.target_port == core.address.port
+
+
+async def test_a_call_keeps_to_the_address_family_of_its_first_target(scene, monkeypatch):
+    near, other = scene.far.address, HostPort("127.0.0.2", 5060)
+
+    async def find(*_):
+        return Found((near, HostPort("2001:db8::1", 5060), other))
+
+    monkeypatch.setattr(scene.agent._resolver, "find", find)
+    prepared = await scene.agent.prepare(CallRequest(scene.trunk(), "15550100", "15550199"))
+    prepared.release()
+    draft = prepared.route.invite.draft
+    assert (draft.target, *draft.alternatives) == (near, other)
 
 
 async def test_ipv6():

@@ -30,6 +30,7 @@ _ANSWERS = {
     "www-authenticate": "Authorization",
     "proxy-authenticate": "Proxy-Authorization",
 }
+_MAX_REALMS = 4  # answered in one request, proxies and server together
 _MAX_STALE = 2  # a peer may call our nonce stale so often for one request
 _PARAMETER = re.compile(
     r'[ \t,]*([A-Za-z0-9_-]+)[ \t]*=[ \t]*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s,"]*))'
@@ -148,8 +149,11 @@ class Authenticator:
                 return False
             attempts.nonces.add(nonce_key)
             attempts.rounds[key] = rounds + 1
+            self._answered.pop(key, None)
             self._answered[key] = _Answered(challenge)
-        return bool(chosen) and len(attempts.rounds) <= 4
+        while len(self._answered) > _MAX_REALMS:  # all of them stand in every further request
+            del self._answered[next(iter(self._answered))]
+        return bool(chosen) and len(attempts.rounds) <= _MAX_REALMS
 
     def _choose(self, response: Response) -> dict[tuple[str, str], Challenge]:
         """Return the strongest challenge that we may answer, by header and realm."""

@@ -178,7 +178,10 @@ class RegisterClient:
     def _next_target(self, attempt: _Attempt) -> None:
         attempt.target = attempt.further.pop(0)
         attempt.attempts = Attempts()
-        attempt.contact_address = attempt.draft.contact_address
+        address, first = attempt.draft.contact_address, attempt.draft.targets[0]
+        if address is not None and attempt.target.transport != first.transport:
+            address = (address[0], None)  # the port is one of the other transport
+        attempt.contact_address = address
         self._send(attempt)
 
     def _tell(self, attempt: _Attempt, response: Response, *, challenged: bool = False) -> None:

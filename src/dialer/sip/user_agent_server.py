@@ -9,6 +9,7 @@ from dialer.sip.bodies import session_of
 from dialer.sip.dialog import Dialog
 from dialer.sip.effects import CancelReceived, InfoReceived, InviteReceived
 from dialer.sip.fields import parse_address
+from dialer.sip.invite import contact_of
 from dialer.sip.message import uri_user
 from dialer.sip.requests import SUPPORTED, capabilities, refusal
 from dialer.sip.server_invite import ServerInvite
@@ -172,7 +173,13 @@ class UserAgentServer:
             # RFC 3261 §14.2, RFC 3311 §5.2: the first offer and answer are not done.
             self._layer.reject(request, 491)
         elif request.method == "UPDATE":
-            contact = self._layer.settings.contact(transport=self._layer.source.transport)
+            # a target refresh: the Contact stays the one that we gave
+            settings = self._layer.settings
+            contact = (
+                settings.contact(transport=self._layer.source.transport)
+                if isinstance(call, ServerCall)
+                else contact_of(settings, call.draft, call.branch.target.transport)
+            )
             self._layer.reject(request, 200, (("Contact", contact),))
         else:
             self._layer.reject(request, 481)

@@ -8,6 +8,8 @@ import ipaddress
 import secrets
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from dialer.sip import effects
 from dialer.sip.endpoint import EndpointSettings, InviteDraft
 from dialer.sip.identity import DialogState, HostPort, LegState
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from dialer.ua.resolver import Found
     from dialer.ua.transport import Passed
     from dialer.ua.trunk_status import TrunkStatus
+
+_log = structlog.get_logger(__name__)
 
 
 def random_token() -> str:
@@ -178,10 +182,11 @@ class UserAgent:
                 remnant.abandon()
             await everything
         await self._watches.close()
-        for line in self._lines.values():
-            await line.driver.close()
-            line.media.close()
-        self._lines.clear()
+        async with self._opening:  # a line on its way is one to close as well
+            for line in self._lines.values():
+                await line.driver.close()
+                line.media.close()
+            self._lines.clear()
 
     def invite_only_while(self, allowed: Callable[[], bool]) -> None:
         """Let no INVITE leave, be it sent for the first time or again, unless `allowed()`."""
@@ -254,14 +259,16 @@ class UserAgent:
         found = await self._find(trunk, next_hop(trunk, preloaded))
         if not found.targets:
             return self._unreachable(request, worded, LocalCause.DNS)
-        target, *alternatives = found.targets
+        target = found.targets[0]
+        # one socket serves one address family: the rest would fail, and with them the call
+        targets = [one for one in found.targets if (":" in one.host) == (":" in target.host)]
         try:
             line = await self._line_towards(target)
-        except OSError:
+            self._tell_connections(line, targets, trunk)
+        except OSError as error:
+            _log.info("a trunk cannot be reached", trunk=trunk.name, reason=str(error))
             return self._unreachable(request, worded, LocalCause.TRANSPORT)
-        self._tell_connections(line, found.targets, trunk)
-        local = line.driver.transport.local.host
-        contact = contact_address(trunk, status.learned_address, local)
+        contact = contact_address(trunk, status.learned_address, target)
         stream = line.media.open()
         try:
             # RFC 8866 §5.2: unique by time; the port keeps calls of one second apart
@@ -285,7 +292,7 @@ class UserAgent:
                 contact_address=contact,
                 route=preloaded,
                 credentials=credentials_of(trunk),
-                alternatives=tuple(alternatives),
+                alternatives=tuple(targets[1:]),
                 large_by_tcp=trunk.large_by_tcp,
                 reliable_provisionals=trunk.reliable_provisionals,
                 session_expires=trunk.session_expires,
@@ -377,8 +384,8 @@ class UserAgent:
         if trunk is not None:
             self._tell_connections(line, (target,), trunk)
         remnant = self._remnants.setdefault(call_id, Remnant())
-        line.driver.perform(end(line.driver, self._clock.monotonic()))
         try:
+            line.driver.perform(end(line.driver, self._clock.monotonic()))
             await asyncio.shield(remnant.over)
         finally:
             self._remnants.pop(call_id, None)
@@ -411,7 +418,7 @@ class UserAgent:
         self._tell_connections(line, targets, trunk)
         return line.driver
 
-    def _tell_connections(self, line: _Line, targets: tuple[HostPort, ...], trunk: Trunk) -> None:
+    def _tell_connections(self, line: _Line, targets: Iterable[HostPort], trunk: Trunk) -> None:
         """Say how the connections to a trunk are kept and verified, and be there for its own."""
         transport = line.driver.transport
         # RFC 5922 §4: the name that is configured, whatever DNS makes of it

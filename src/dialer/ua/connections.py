@@ -79,7 +79,7 @@ class _Backoff:
 
 
 class Connections:
-    """One connection per peer, used both ways, whoever opened it (RFC 3261 §18).
+    """One connection per peer, used both ways, whoever opened it (RFC 3261 §18), but see `_proven`.
 
     `send` never blocks; what it cannot deliver comes back as `on_failure`. A destination that
     failed is tried again with the next send, after a back-off. `chance` gives numbers from 0 to 1.
@@ -117,7 +117,7 @@ class Connections:
         if destination not in self._open and data.startswith(b"SIP/2.0 "):
             destination = _listening(data, destination)
         connection = self._open.get(destination)
-        if connection is not None:
+        if connection is not None and (data.startswith(b"SIP/2.0 ") or self._proven(connection)):
             connection.send(data)
         elif destination in self._opening:
             opening = self._opening[destination]
@@ -125,6 +125,9 @@ class Connections:
             if opening.size <= MAX_PENDING:
                 opening.queue.append(data)
             else:
+                # every request that waits counts as lost then: none may ring somebody later
+                opening.queue.clear()
+                opening.size = 0
                 self._hooks.on_failure(destination)
         elif self._may_open(destination):
             self._start(destination, data)
@@ -135,7 +138,8 @@ class Connections:
         """Open a connection where there is none; return why it cannot be, "" where it stands."""
         if self._closed:
             return "closed"
-        if destination in self._open:
+        connection = self._open.get(destination)
+        if connection is not None and self._proven(connection):
             return ""
         if destination not in self._opening:
             if not self._may_open(destination):
@@ -163,6 +167,7 @@ class Connections:
         connection = self._open.get(destination)
         if connection is not None and not connection.inbound:
             self._forget(connection)  # it serves its transactions until it is idle
+            connection.keep_alive(0.0)
 
     def keep_alive(self, destination: HostPort, seconds: float) -> None:
         """Ping a destination every so many seconds while there is a connection; 0 ends it."""
@@ -359,6 +364,9 @@ class Connections:
                 connection.abort()
                 self._not_opened(peer, reason)
                 return
+        standing = self._open.get(peer)
+        if standing is not None and not standing.inbound and not self._proven(connection):
+            return
         self._open[peer] = connection
         self._reasons.pop(peer, None)
         self._came_of(peer, "")
@@ -402,6 +410,14 @@ class Connections:
                 self.send(data, peer)
         else:
             self._not_opened(peer, reason)
+
+    def _proven(self, connection: Connection) -> bool:
+        """Whether requests may leave over a connection.
+
+        Who opens one to us has proved nothing of himself (cf. RFC 5923): what is for a trunk that
+        has to prove who it is waits for a connection that we open.
+        """
+        return not (connection.inbound and self._trusts.knows(connection.peer))
 
     def _forget(self, connection: Connection) -> bool:
         """Send nothing more over a connection; say whether it was in use until now."""

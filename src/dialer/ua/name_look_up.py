@@ -37,6 +37,9 @@ class Records:
     answered: bool = True  # False: no server answered
 
 
+_DROPPED = Records(reason="the look-up was dropped", answered=False)
+
+
 @dataclasses.dataclass(slots=True)
 class _Kept:
     records: Records
@@ -69,6 +72,7 @@ class NameLookUp:
             self._resolver.lifetime = timeout
             self._resolver.timeout = timeout / 2
         self._timeout = timeout
+        self._closed = False
 
     def hosts(self, name: str) -> tuple[str, ...]:
         """Return the addresses that the machine's own file of hosts gives a name."""
@@ -79,6 +83,8 @@ class NameLookUp:
         key = (name.lower().rstrip("."), kind)
         kept = self._kept.get(key)
         now = self._clock.monotonic()
+        if self._closed:
+            return _DROPPED
         if kept is not None:
             if now < kept.until:
                 return kept.records
@@ -91,7 +97,7 @@ class NameLookUp:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if task.cancelled():  # by close(); nobody cancelled the one who asks
-                return Records(reason="the look-up was dropped", answered=False)
+                return _DROPPED
             raise
 
     def _start(self, key: tuple[str, str]) -> asyncio.Task[Records]:
@@ -136,7 +142,8 @@ class NameLookUp:
         return Records(tuple(answer.rrset)), ttl
 
     async def close(self) -> None:
-        """Drop the questions under way."""
+        """Drop the questions under way, and ask nothing more."""
+        self._closed = True
         tasks = list(self._asking.values())
         for task in tasks:
             task.cancel()

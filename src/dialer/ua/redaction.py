@@ -10,16 +10,17 @@ _DIGEST = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _DIGEST_ANSWER = re.compile(rb'(\bresponse\s*=\s*"?)([0-9a-f]+)', re.IGNORECASE)
-_OTHER_SCHEME = re.compile(rb":\s*(?!digest\b)(\S+\s+)(\S[^\r\n]*)", re.IGNORECASE)
+_OTHER_SCHEME = re.compile(rb"\A[^:]*:\s*(?!digest\b)(\S+\s+)(\S[^\r\n]*)", re.IGNORECASE)
 # RFC 4568 §9.2: the master key and salt of SRTP.
-_MEDIA_KEY = re.compile(rb"(^a=crypto:[^\r\n]*?inline:)([^\s|;]+)", re.IGNORECASE | re.MULTILINE)
+_MEDIA_KEYS = re.compile(rb"^a=crypto:[^\r\n]*", re.IGNORECASE | re.MULTILINE)
+_MEDIA_KEY = re.compile(rb"(inline:)([^\s|;]+)", re.IGNORECASE)
 
 
 def redacted(data: bytes) -> bytes:
     """Return a SIP message without its secrets; no byte moves, so that lengths stay true."""
     data = _DIGEST.sub(lambda found: _without_answer(found[0]), data)
-    if b"inline:" in data:
-        data = _MEDIA_KEY.sub(_blotted, data)
+    if b"crypto:" in data:
+        data = _MEDIA_KEYS.sub(lambda line: _MEDIA_KEY.sub(_blotted, line[0]), data)
     return data
 
 

@@ -82,7 +82,7 @@ class Resolver:
         return Found(reason=f"the name {host} has no address: {last}", steps=tuple(search.steps))
 
     async def close(self) -> None:
-        """Drop the look-ups under way."""
+        """Drop the look-ups under way; from now on no name is found."""
         await self._names.close()
 
 

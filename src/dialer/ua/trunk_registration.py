@@ -163,7 +163,7 @@ class TrunkRegistration:
             self._authenticator = Authenticator(credentials, self._around.token)
         self._driver, self._target = driver, targets[0]
         self.contact_user = own_user(trunk.name, local)
-        address = contact_address(trunk, self.learned, local.host)
+        address = contact_address(trunk, self.learned, targets[0])
         user = self._settings.user or trunk.username or ""
         domain = self._settings.domain or trunk.host
         draft = RegisterDraft(

@@ -78,15 +78,18 @@ def next_hop(trunk: Trunk, route: tuple[str, ...] = ()) -> NextHop:
     return hop or NextHop(trunk.host, trunk.port, trunk.transport)
 
 
-def contact_address(trunk: Trunk, learned: HostPort | None, local: str) -> ContactAddress | None:
-    """Return the address that our Contact names, None for the one that we listen at.
+def contact_address(
+    trunk: Trunk, learned: HostPort | None, target: HostPort
+) -> ContactAddress | None:
+    """Return the address that our Contact names to a target, None for the one that we listen at.
 
     What is configured goes before what was learned; neither serves where its family is not that
-    of our `local` address.
+    of the target, nor the port of one transport for another.
     """
+    ipv6 = ":" in target.host
     if trunk.external_address is not None:
-        same_family = (":" in trunk.external_address) == (":" in local)
+        same_family = (":" in trunk.external_address) == ipv6
         return (trunk.external_address, None) if same_family else None
-    if learned is None or (":" in learned.host) != (":" in local):
+    if learned is None or (":" in learned.host) != ipv6:
         return None
-    return (learned.host, learned.port)
+    return (learned.host, learned.port if learned.transport == target.transport else None)

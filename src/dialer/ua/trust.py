@@ -48,6 +48,10 @@ class TrustTable:
             del self._said[next(iter(self._said))]
         return before is not None and before != trust
 
+    def knows(self, destination: HostPort) -> bool:
+        """Whether something was said of just this destination."""
+        return destination in self._said
+
     def of(self, destination: HostPort) -> Trust:
         """Return what was said of a destination, or of the trunk that it seems to belong to.
 

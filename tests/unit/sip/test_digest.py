@@ -200,6 +200,20 @@ def test_ever_new_realms_come_to_an_end(authenticator):
     assert sum(accepted) == 4
 
 
+def test_of_ever_new_realms_only_the_last_few_are_answered(authenticator):
+    many = [digest(realm=f"r{n}") for n in range(50)]
+    authenticator.accept(challenged(401, *many), Attempts())
+    for n in range(20):  # request after request, as a registration has them
+        assert authenticator.accept(challenged(401, digest(realm=f"s{n}")), Attempts())
+    headers = authenticator.headers("REGISTER", "sip:h")
+    assert [re.search('realm="(.*?)"', value)[1] for _, value in headers] == [
+        "s16",
+        "s17",
+        "s18",
+        "s19",
+    ]
+
+
 def test_proxy_and_server_are_answered_together(authenticator):
     attempts = Attempts()
     assert authenticator.accept(challenged(407, digest("p")), attempts)

@@ -151,6 +151,18 @@ def test_requests_before_the_answer(dialer):
     assert only_response(glare).code == 491
 
 
+def test_an_update_before_the_answer_is_told_the_contact_of_the_invite(dialer):
+    _, data = invite(dialer, contact_user="line-7", contact_address=("203.0.113.7", 40000))
+    parsed = as_request(data)
+    headers = {
+        "to": parsed.first("from"),
+        "from": f"{parsed.first('to')};tag=theirs",
+        "call_id": parsed.call_id,
+    }
+    answer = only_response(dialer.receive(within("UPDATE", headers, 1), PEER, 0.1))
+    assert answer.contact == parsed.contact == "sip:line-7@203.0.113.7:40000"
+
+
 @pytest.mark.parametrize("code", [200, 403, 408, 481, 500])
 def test_any_final_response_to_our_bye_ends_the_call(dialer, code):
     call_id, _ = call_up(dialer)

@@ -86,7 +86,7 @@ class Stream:
 
 
 @contextlib.asynccontextmanager
-async def listening(host="127.0.0.1", port=0, *, transport="tcp", context=None):
+async def listening(host="127.0.0.1", port=0, *, transport="tcp", context=None, **options):
     """A peer that accepts: `async with listening() as (address, streams)`."""
     streams = asyncio.Queue()
     every = []
@@ -96,7 +96,7 @@ async def listening(host="127.0.0.1", port=0, *, transport="tcp", context=None):
         every.append(stream)
         streams.put_nowait(stream)
 
-    server = await asyncio.start_server(accepted, host, port, ssl=context)
+    server = await asyncio.start_server(accepted, host, port, ssl=context, **options)
     try:
         name = server.sockets[0].getsockname()
         yield HostPort(name[0], name[1], transport), streams

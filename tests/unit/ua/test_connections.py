@@ -200,10 +200,13 @@ async def test_a_slow_reader_loses_the_connection():
 
 
 async def test_too_much_for_a_connection_that_still_opens():
-    async with transports() as (uses, ours), listening() as (peer, _):
+    async with transports() as (uses, ours), listening() as (peer, streams):
         for _ in range(connection.MAX_PENDING // len(LARGE) + 1):
             ours.send(LARGE, peer)
         assert uses.failures.get_nowait() == peer
+        # what counts as lost does not ring anybody later
+        ours.send(OPTIONS, peer)
+        assert await (await streams.get()).receive(len(OPTIONS)) == OPTIONS
 
 
 async def test_a_response_whose_connection_is_gone_goes_where_the_peer_listens():

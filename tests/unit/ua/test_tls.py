@@ -10,14 +10,17 @@ import ssl
 import pytest
 import uvloop
 from tests.authority import Authority, address, dns, today, uri
-from tests.unit.sip.sample_messages import request_bytes
+from tests.driven_clock import DrivenClock
+from tests.unit.sip.sample_messages import request_bytes, response_bytes
 from tests.unit.ua.stream_peers import listening, transports
 
 from dialer.sip.identity import HostPort
+from dialer.ua import connection
 from dialer.ua.call import TlsSettings
 from dialer.ua.tls import TlsError, client_context, identities, misnamed, server_context
 
 OPTIONS = request_bytes("OPTIONS")
+OK = response_bytes(200, "OK")
 DOMAIN = "pbx.example.org"
 
 
@@ -258,6 +261,26 @@ async def test_other_settings_open_another_connection(authority):
         assert uses.failures.empty()
 
 
+async def test_a_connection_that_other_settings_replaced_is_not_kept_alive(authority):
+    server = Server(authority.issue("server.pem", dns(DOMAIN)))
+    clock = DrivenClock()
+    async with (
+        transports(clock=clock) as (_, ours),
+        listening(transport="tls", context=server.context) as (peer, streams),
+    ):
+        ours.keep_alive(peer, 1000.0)
+        opened = []
+        for domain in (DOMAIN, "sip.example.org"):
+            ours.trust(peer, TlsSettings(verify=False), domain)
+            ours.send(OPTIONS, peer)
+            opened.append(await streams.get())
+            await opened[-1].receive(len(OPTIONS))
+        clock.advance(connection.IDLE + 1)
+        assert await opened[0].ended() == b""
+        ours.send(OPTIONS, peer)
+        await opened[1].receive(len(OPTIONS))
+
+
 async def test_an_unknown_destination_is_trusted_like_the_trunk_it_belongs_to(authority):
     server = Server(authority.issue("server.pem", dns(DOMAIN)))
     async with (
@@ -267,6 +290,63 @@ async def test_an_unknown_destination_is_trusted_like_the_trunk_it_belongs_to(au
         ours.trust(peer._replace(port=5061), TlsSettings(ca_file=authority.file), DOMAIN)
         ours.send(OPTIONS, peer)
         assert await (await streams.get()).receive(len(OPTIONS)) == OPTIONS
+
+
+@pytest.mark.parametrize("known", ["before", "after"])
+async def test_no_request_goes_to_one_who_only_connects_from_the_address_of_a_trunk(
+    known, authority
+):
+    settings = TlsSettings(ca_file=authority.file)
+    context = server_context(authority.issue("server.pem", dns(DOMAIN)), None)
+    async with transports(context=context) as (uses, ours):
+        with socket.create_server(("127.0.0.1", 0)) as port_of_the_trunk:
+            trunk = HostPort(*port_of_the_trunk.getsockname(), "tls")
+        if known == "before":
+            ours.trust(trunk, settings, DOMAIN)
+        reader, writer = await asyncio.open_connection(
+            *ours.listens("tls")[:2],
+            ssl=client_context(TlsSettings(verify=False)),
+            local_addr=trunk[:2],
+        )
+        writer.write(OPTIONS)
+        assert await uses.messages.get() == (OPTIONS, trunk)
+        if known == "after":
+            ours.trust(trunk, settings, DOMAIN)
+        ours.send(OPTIONS, trunk)
+        assert await uses.failures.get() == trunk
+        # what he asked is answered where he asked it
+        ours.send(OK, trunk)
+        assert await reader.readexactly(len(OK)) == OK
+        assert "nothing listens" in await ours.connect(trunk)
+        writer.transport.abort()
+
+
+async def test_one_who_connects_from_the_address_of_a_trunk_does_not_take_its_place(authority):
+    settings = TlsSettings(ca_file=authority.file)
+    context = server_context(authority.issue("server.pem", dns(DOMAIN)), None)
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as bound:
+        port = bound.getsockname()[1]
+        own = socket.socket()
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        own.bind(("127.0.0.1", port))
+    async with (
+        transports(context=context) as (uses, ours),
+        listening(transport="tls", context=context, port=port, reuse_port=True) as (trunk, streams),
+    ):
+        ours.trust(trunk, settings, DOMAIN)
+        ours.send(OPTIONS, trunk)
+        stream = await streams.get()
+        await stream.receive(len(OPTIONS))
+        own.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        await asyncio.get_running_loop().sock_connect(own, ours.listens("tls")[:2])
+        _, writer = await asyncio.open_connection(
+            sock=own, ssl=client_context(TlsSettings(verify=False)), server_hostname=""
+        )
+        writer.write(OPTIONS)
+        assert await uses.messages.get() == (OPTIONS, trunk)
+        ours.send(OPTIONS, trunk)
+        assert await stream.receive(len(OPTIONS)) == OPTIONS
+        writer.transport.abort()
 
 
 async def test_both_ways_between_two_of_us(authority):

@@ -89,7 +89,7 @@ def test_a_route_that_is_no_sip_uri_leaves_the_trunk_as_next_hop():
 
 
 @pytest.mark.parametrize(
-    ("external", "learned", "local", "address"),
+    ("external", "learned", "target", "address"),
     [
         (None, None, "192.0.2.1", None),
         (None, LEARNED, "192.0.2.1", ("203.0.113.7", 40000)),
@@ -99,5 +99,11 @@ def test_a_route_that_is_no_sip_uri_leaves_the_trunk_as_next_hop():
         ("2001:db8::9", None, "2001:db8::1", ("2001:db8::9", None)),
     ],
 )
-def test_the_address_of_our_contact(external, learned, local, address):
-    assert contact_address(trunk(external_address=external), learned, local) == address
+def test_the_address_of_our_contact(external, learned, target, address):
+    configured = trunk(external_address=external)
+    assert contact_address(configured, learned, HostPort(target, 5060)) == address
+
+
+def test_a_port_that_was_learned_over_another_transport_is_not_named():
+    target = HostPort("192.0.2.1", 5060, "tcp")
+    assert contact_address(trunk(), LEARNED, target) == ("203.0.113.7", None)
