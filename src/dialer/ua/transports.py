@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from dialer.sip.framing import KeepAlive
 from dialer.ua.connections import Connections, Hooks
 from dialer.ua.dscp import SIP_DSCP
 from dialer.ua.listener import Listener
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from dialer.clock import Clock, Timer
+    from dialer.clock import Clock
     from dialer.sip.identity import HostPort, Transport
     from dialer.ua.call import TlsSettings
     from dialer.ua.certificate import TlsSession
@@ -41,13 +40,11 @@ class Transports:
         chance: Callable[[], float] = random.random,
     ) -> None:
         bound = bind_all(*address, tls_port, dscp)
-        self._clock = clock
         self._udp = UdpTransport(bound.udp, hooks.on_message, hooks.on_failure)
         self._connections = Connections(address[0], dscp, hooks, clock, chance)
         self._tcp = Listener(bound.tcp, "tcp", self._connections, clock)
         self._tls = Listener(bound.tls, "tls", self._connections, clock)
         self._tls.refuses = True
-        self._pings: dict[HostPort, tuple[float, Timer]] = {}
 
     @property
     def local(self) -> HostPort:
@@ -117,36 +114,14 @@ class Transports:
         return self._connections.why_not(destination)
 
     def keep_alive(self, destination: HostPort, seconds: float) -> None:
-        """Keep NATs and the peer awake every so many seconds, 0 ends it (RFC 5626 §3.5.1).
+        """Ping over a connection every so many seconds, 0 ends it (RFC 5626 §3.5.1).
 
-        Over UDP with a datagram of CRLF CRLF; a connection is pinged while there is one, and
-        dropped where the peer stops to answer.
+        It is pinged while there is one, and dropped where the peer stops to answer.
         """
-        if destination.transport != "udp":
-            self._connections.keep_alive(destination, seconds)
-            return
-        before, timer = self._pings.get(destination, (0.0, None))
-        if before == seconds:
-            return
-        if timer is not None:
-            timer.cancel()
-            del self._pings[destination]
-        if seconds:
-            self._ping_later(destination, seconds)
-
-    def _ping_later(self, destination: HostPort, seconds: float) -> None:
-        def ping() -> None:
-            self._udp.send(KeepAlive.PING.value, destination)
-            self._ping_later(destination, seconds)
-
-        timer = self._clock.call_at(self._clock.monotonic() + seconds, ping)
-        self._pings[destination] = (seconds, timer)
+        self._connections.keep_alive(destination, seconds)
 
     async def close(self) -> None:
         """Close every socket and connection, and wait until they are."""
-        for _, timer in self._pings.values():
-            timer.cancel()
-        self._pings.clear()
         self._tcp.close()
         self._tls.close()
         await self._connections.close()

@@ -335,17 +335,6 @@ async def test_a_peer_that_stops_to_answer_pings_is_dropped():
         assert "did not answer a keep-alive within 10 s" in ours.why_not(peer)
 
 
-async def test_pings_over_udp():
-    clock = DrivenClock()
-    async with transports(clock=clock) as (_, ours), transports() as (uses, other):
-        ours.keep_alive(other.local, 20.0)
-        for _ in range(3):
-            await clock.elapse(20.0)
-            assert await uses.messages.get() == (PING, ours.local)
-        ours.keep_alive(other.local, 0)
-        assert clock.pending == 0
-
-
 # crowds
 
 
