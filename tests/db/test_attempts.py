@@ -64,16 +64,6 @@ async def test_nothing_is_dialed_after_a_pause_or_finish(pool, action):
     assert sent.call_id == claimed[-1].id
 
 
-async def waiting_for_a_lock(pool):
-    """Return once some connection waits for a lock."""
-    query = """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE wait_event_type = 'Lock' AND datname = current_database()
-    """
-    while not await pool.fetchval(query):
-        pass
-
-
 async def test_a_dialing_that_meets_a_pause_under_way_waits_and_sends_nothing(pool):
     campaign = await scene.campaign(pool, 1)
     node = await scene.node(pool)
@@ -83,7 +73,7 @@ async def test_a_dialing_that_meets_a_pause_under_way_waits_and_sends_nothing(po
         await pausing.start()
         await scene.act(connection, campaign, CampaignAction.PAUSE)
         dialing = asyncio.create_task(node.dial(claimed))
-        await waiting_for_a_lock(pool)
+        await scene.waiting_for_a_lock(pool)
         assert not dialing.done()
         await pausing.commit()
     assert await dialing == []
@@ -99,7 +89,7 @@ async def test_a_pause_returns_after_every_dialing_that_it_did_not_stop(pool):
         await dialing.start()
         assert len(await scene.Node(connection, node.name, node.epoch).dial(claimed)) == 1
         pausing = asyncio.create_task(scene.act(pool, campaign, CampaignAction.PAUSE))
-        await waiting_for_a_lock(pool)
+        await scene.waiting_for_a_lock(pool)
         assert not pausing.done()
         await dialing.commit()
     await pausing
@@ -237,7 +227,7 @@ async def test_a_result_that_meets_a_finish_under_way_is_final(pool):
         await finishing.start()
         await scene.act(connection, campaign, CampaignAction.FINISH)
         ending = asyncio.create_task(node.end(legs, scene.busy(scene.soon())))
-        await waiting_for_a_lock(pool)
+        await scene.waiting_for_a_lock(pool)
         await finishing.commit()
     assert await ending == {legs[0].attempt_id}
     assert await scene.statuses(pool, campaign) == {"completed_without_answer": 1}

@@ -1,4 +1,4 @@
-"""What the engine writes of attempts, fenced by node and epoch: one batch, one statement each.
+"""What the engine writes of attempts, fenced by node and epoch, in batches.
 
 A batch goes as one JSON array. Statements that decide by a campaign's status take its row FOR KEY
 SHARE first: they pass one another and the claims, but not a pause or a finish, which takes the row
@@ -141,7 +141,6 @@ WITH input AS MATERIALIZED (
 SELECT attempt_id FROM moved
 """
 
-# A leg later than the one that decided was committed, and its INVITE never left.
 RECORD_RESULTS = """
 WITH input AS MATERIALIZED (
     SELECT i.*, k.campaign_id
@@ -184,9 +183,6 @@ WITH input AS MATERIALIZED (
     FROM verdict AS v JOIN moved AS m ON m.attempt_id = v.attempt_id,
         LATERAL jsonb_populate_record(NULL::legs, v.evidence) AS e
     WHERE l.attempt_id = v.attempt_id AND l.ordinal = v.leg_ordinal
-), unsent AS (
-    DELETE FROM legs AS l USING verdict AS v JOIN moved AS m ON m.attempt_id = v.attempt_id
-    WHERE l.attempt_id = v.attempt_id AND l.ordinal > v.leg_ordinal
 ), told AS (
     INSERT INTO events (account_id, campaign_id, call_id, attempt_id, kind, data)
     SELECT m.account_id, m.campaign_id, m.call_id, m.attempt_id, 'call.' || m.becomes,
@@ -199,6 +195,16 @@ UNION
 SELECT a.id FROM attempts AS a JOIN input AS i ON i.attempt_id = a.id
 WHERE a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
 """.replace("<evidence>", rows.SET_EVIDENCE)
+
+# A leg later than the one that decided was committed, and its INVITE never left. A statement of its
+# own: the commit may have been at work until the result took the call, unseen by its snapshot.
+DELETE_UNSENT = """
+DELETE FROM legs AS l
+USING jsonb_to_recordset($3) AS i (attempt_id uuid, leg_ordinal integer)
+JOIN attempts AS a ON a.id = i.attempt_id
+WHERE a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
+    AND l.attempt_id = i.attempt_id AND l.ordinal > i.leg_ordinal
+"""
 
 # Nothing was sent for these: they go straight back into the ready set.
 FREE_ORPHANS = """
@@ -334,7 +340,10 @@ async def record_results(
         for result in results
     ]
     async with session(db) as connection:
-        return _ids(await connection.fetch(RECORD_RESULTS, node, epoch, batch))
+        recorded = _ids(await connection.fetch(RECORD_RESULTS, node, epoch, batch))
+        # should this one be lost, whoever records the batch again makes up for it
+        await connection.execute(DELETE_UNSENT, node, epoch, batch)
+    return recorded
 
 
 async def free_orphans(db: Database, now: dt.datetime | None = None) -> None:
