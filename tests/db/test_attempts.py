@@ -9,7 +9,7 @@ from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus, Phase
-from dialer.store import attempts, queue
+from dialer.store import attempts, queue, trunks
 from dialer.store.records import (
     AttemptResult,
     LegEvidence,
@@ -62,6 +62,17 @@ async def test_nothing_is_dialed_after_a_pause_or_finish(pool, action):
     await scene.act(pool, campaign, action)
     [sent] = await node.dial(claimed)
     assert sent.call_id == claimed[-1].id
+
+
+async def test_nothing_is_dialed_over_a_trunk_that_is_held_since_the_claim(pool):
+    campaign = await scene.campaign(pool, 2)
+    node = await scene.node(pool)
+    claimed = await node.claim(campaign)
+    await trunks.hold(pool, scene.TRUNK, "maintenance", "ada")
+    assert await node.dial(claimed) == []
+    assert await scene.statuses(pool, campaign) == {"planned": 2}
+    await trunks.release(pool, scene.TRUNK)
+    assert len(await node.dial(claimed)) == 2
 
 
 async def test_a_dialing_that_meets_a_pause_under_way_waits_and_sends_nothing(pool):

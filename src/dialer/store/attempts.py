@@ -48,6 +48,7 @@ WITH input AS MATERIALIZED (
         attempts = k.attempts + 1, due = NULL, updated_at = clock_timestamp()
     FROM input AS i JOIN campaign AS c ON c.id = i.campaign_id
     WHERE k.id = i.call_id AND k.node = $1 AND k.epoch = $2 AND k.phase = 'claimed'
+        AND NOT EXISTS (SELECT FROM trunks WHERE name = i.trunk AND held_at IS NOT NULL)
     RETURNING k.id AS call_id, k.account_id, k.campaign_id, k.attempt_id, k.attempts, i.was,
         i.trunk, i.number, i.caller_id, i.identity
 ), attempt AS (
@@ -286,7 +287,8 @@ async def dial(
     """Commit attempts and their first legs; return those whose INVITE may leave.
 
     Left out, and not to be sent: calls no longer claimed by this node, calls of a campaign that
-    is not in progress, and everything once the node's lease has run out.
+    is not in progress or over a trunk that is held, and everything once the node's lease has run
+    out.
     """
     async with session(db) as connection:
         return _ids(await connection.fetch(DIAL, node, epoch, rows.parameter(legs), now))
