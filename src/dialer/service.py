@@ -109,6 +109,8 @@ class Service:
         """Start everything; raises ConfigError, SettingsError or a store error, each one line."""
         # what the file alone can tell comes first: nothing is started for a mistake in it
         trunks = self._trunks(self.settings) if self._with_engine else None
+        if trunks is not None:
+            self._trunk_set = trunks
         api = self._api_settings() if self._with_api else None
         try:
             url = await self._parts.enter_async_context(database_of(self.settings))
@@ -167,7 +169,6 @@ class Service:
         return trunks
 
     async def _start_engine(self, pool: Pool, trunks: TrunkSet) -> None:
-        self._trunk_set = trunks
         capture = self.settings.capture
         traces = CallTraces(self.clock, capture.messages) if capture.keep_days else None
         hooks: list[Callable[[Passed], None]] = [
@@ -207,6 +208,7 @@ class Service:
         )
         await engine.start()
         self.engine = engine
+        engine.watch_trunks()  # once more: they may have been read again meanwhile
 
     def _table(self) -> OutcomeTable:
         """Return the outcome table for all trunks; raises ConfigError."""

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pkgutil
 import signal
 import sys
 
 import httpx
+import pytest
+
+from dialer import config
+from dialer.service import Service
 
 
 async def started(*arguments, **environment):
@@ -60,6 +65,33 @@ async def test_serve_reads_its_configuration_again_at_sighup(configured, databas
     process.send_signal(signal.SIGTERM)
     await process.communicate()
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("step", ["dialer.service.upgrade", "dialer.engine.lease.NodeLease.join"])
+async def test_what_is_read_again_while_the_service_starts_is_what_it_runs_with(
+    configured, database_url, monkeypatch, step
+):
+    path = configured(HERE, TRUNK.format("one", 1) + TRUNK.format("two", 1))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    service = Service(config.load(path))
+    original = pkgutil.resolve_name(step)
+
+    async def meanwhile(*arguments):
+        path.write_text(HERE + TRUNK.format("two", 5) + TRUNK.format("three", 1))
+        service.reload()
+        return await original(*arguments)
+
+    monkeypatch.setattr(step, meanwhile)
+    await service.start()
+    try:
+        trunks = service.engine._trunks
+        assert {name: one.definition.max_calls for name, one in trunks.items()} == {
+            "two": 5,
+            "three": 1,
+        }
+        assert service.engine._watched == {"two", "three"}
+    finally:
+        await service.stop()
 
 
 async def test_serve_logs_json_and_leaves_at_sigterm(configured, database_url):

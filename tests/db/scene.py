@@ -162,3 +162,13 @@ async def statuses(db, which):
 
 def soon(hours=1):
     return dt.datetime.now(dt.UTC) + hours * HOUR
+
+
+async def waiting_for_a_lock(pool):
+    """Return once some connection waits for a lock."""
+    query = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database()
+    """
+    while not await pool.fetchval(query):
+        pass

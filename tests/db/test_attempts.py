@@ -9,7 +9,7 @@ from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus, Phase
-from dialer.store import attempts, queue
+from dialer.store import attempts, queue, trunks
 from dialer.store.records import (
     AttemptResult,
     LegEvidence,
@@ -64,14 +64,15 @@ async def test_nothing_is_dialed_after_a_pause_or_finish(pool, action):
     assert sent.call_id == claimed[-1].id
 
 
-async def waiting_for_a_lock(pool):
-    """Return once some connection waits for a lock."""
-    query = """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE wait_event_type = 'Lock' AND datname = current_database()
-    """
-    while not await pool.fetchval(query):
-        pass
+async def test_nothing_is_dialed_over_a_trunk_that_is_held_since_the_claim(pool):
+    campaign = await scene.campaign(pool, 2)
+    node = await scene.node(pool)
+    claimed = await node.claim(campaign)
+    await trunks.hold(pool, scene.TRUNK, "maintenance", "ada")
+    assert await node.dial(claimed) == []
+    assert await scene.statuses(pool, campaign) == {"planned": 2}
+    await trunks.release(pool, scene.TRUNK)
+    assert len(await node.dial(claimed)) == 2
 
 
 async def test_a_dialing_that_meets_a_pause_under_way_waits_and_sends_nothing(pool):
@@ -83,7 +84,7 @@ async def test_a_dialing_that_meets_a_pause_under_way_waits_and_sends_nothing(po
         await pausing.start()
         await scene.act(connection, campaign, CampaignAction.PAUSE)
         dialing = asyncio.create_task(node.dial(claimed))
-        await waiting_for_a_lock(pool)
+        await scene.waiting_for_a_lock(pool)
         assert not dialing.done()
         await pausing.commit()
     assert await dialing == []
@@ -99,7 +100,7 @@ async def test_a_pause_returns_after_every_dialing_that_it_did_not_stop(pool):
         await dialing.start()
         assert len(await scene.Node(connection, node.name, node.epoch).dial(claimed)) == 1
         pausing = asyncio.create_task(scene.act(pool, campaign, CampaignAction.PAUSE))
-        await waiting_for_a_lock(pool)
+        await scene.waiting_for_a_lock(pool)
         assert not pausing.done()
         await dialing.commit()
     await pausing
@@ -237,7 +238,7 @@ async def test_a_result_that_meets_a_finish_under_way_is_final(pool):
         await finishing.start()
         await scene.act(connection, campaign, CampaignAction.FINISH)
         ending = asyncio.create_task(node.end(legs, scene.busy(scene.soon())))
-        await waiting_for_a_lock(pool)
+        await scene.waiting_for_a_lock(pool)
         await finishing.commit()
     assert await ending == {legs[0].attempt_id}
     assert await scene.statuses(pool, campaign) == {"completed_without_answer": 1}

@@ -131,3 +131,16 @@ async def test_late_news_of_the_first_leg_change_nothing_of_the_second(pool):
     details = await scene.read(pool, leg.call_id)
     assert details.call.phase == "ringing"
     assert [one.outcome for one in details.attempts[0].legs] == ["trunk_congested", None]
+
+
+async def test_a_leg_whose_commit_is_still_at_work_goes_with_the_attempts_end_too(pool):
+    _, node, (leg,) = await dialled(pool)
+    failed = scene.verdict("trunk_congested", CallStatus.TECHNICAL_ERROR, counted=False)
+    end = AttemptResult(leg.call_id, leg.attempt_id, failed, LegEvidence(code=503), leg_ordinal=0)
+    async with pool.acquire() as connection, connection.transaction():
+        assert await go_on(dataclasses.replace(node, db=connection), leg) is Commit.DONE
+        ending = asyncio.create_task(attempts.record_results(pool, node.name, node.epoch, [end]))
+        await scene.waiting_for_a_lock(pool)
+    assert await ending == {leg.attempt_id}
+    (attempt,) = (await scene.read(pool, leg.call_id)).attempts
+    assert [(one.ordinal, one.outcome) for one in attempt.legs] == [(0, "trunk_congested")]

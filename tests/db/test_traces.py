@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import threading
 import uuid
 
 import pytest
@@ -30,6 +32,22 @@ async def test_what_was_kept_comes_back(pool):
     await traces.keep(pool, [second, first])
     await traces.keep(pool, [LegTrace(leg.call_id, leg.attempt_id, 0, ())])  # it stays
     assert await traces.of_call(pool, 1, leg.call_id) == [first, second]
+
+
+async def test_calls_go_on_while_traces_are_compressed(pool, monkeypatch):
+    leg = await leg_of(pool)
+    packed, went_on, waited = traces._packed, threading.Event(), []
+
+    def slowly(passages):
+        waited.append(went_on.wait(5))
+        return packed(passages)
+
+    monkeypatch.setattr(traces, "_packed", slowly)
+    trace = LegTrace(leg.call_id, leg.attempt_id, 0, (MESSAGE,), (PACKET,))
+    asyncio.get_running_loop().call_soon(went_on.set)
+    await traces.keep(pool, [trace])
+    assert waited == [True, True]
+    assert await traces.of_call(pool, 1, leg.call_id) == [trace]
 
 
 async def test_a_call_of_which_nothing_is_kept(pool):

@@ -31,13 +31,18 @@ class TokenBucket:
     def available(self, now: float) -> int:
         """Return how many whole tokens are there."""
         self._fill(now)
-        return int(self._tokens + ROUNDING)
+        return max(0, int(self._tokens + ROUNDING))
 
     def take(self, n: int, now: float) -> int:
         """Take up to `n` tokens; return how many were granted."""
         granted = max(0, min(n, self.available(now)))
         self._tokens -= granted
         return granted
+
+    def spend(self, n: int, now: float) -> None:
+        """Take `n` tokens; those that are not there are owed, and come off what comes in."""
+        self._fill(now)
+        self._tokens -= n
 
     def give_back(self, n: int) -> None:
         """Return tokens that were taken and not used."""

@@ -72,7 +72,8 @@ class TrunkState:
     def started(self, calls: int, now: float) -> None:
         """Take in that calls are being placed."""
         if calls:
-            self.bucket.take(calls, now)
+            # failovers and the dispatcher may each have seen room for what one of them took
+            self.bucket.spend(calls, now)
             self.health.called(now)
 
     def ended(self, rule: Rule, retry_after: int | None, now: float) -> None:

@@ -1,4 +1,4 @@
-"""What the engine writes of attempts, fenced by node and epoch: one batch, one statement each.
+"""What the engine writes of attempts, fenced by node and epoch, in batches.
 
 A batch goes as one JSON array. Statements that decide by a campaign's status take its row FOR KEY
 SHARE first: they pass one another and the claims, but not a pause or a finish, which takes the row
@@ -48,6 +48,7 @@ WITH input AS MATERIALIZED (
         attempts = k.attempts + 1, due = NULL, updated_at = clock_timestamp()
     FROM input AS i JOIN campaign AS c ON c.id = i.campaign_id
     WHERE k.id = i.call_id AND k.node = $1 AND k.epoch = $2 AND k.phase = 'claimed'
+        AND NOT EXISTS (SELECT FROM trunks WHERE name = i.trunk AND held_at IS NOT NULL)
     RETURNING k.id AS call_id, k.account_id, k.campaign_id, k.attempt_id, k.attempts, i.was,
         i.trunk, i.number, i.caller_id, i.identity
 ), attempt AS (
@@ -141,7 +142,6 @@ WITH input AS MATERIALIZED (
 SELECT attempt_id FROM moved
 """
 
-# A leg later than the one that decided was committed, and its INVITE never left.
 RECORD_RESULTS = """
 WITH input AS MATERIALIZED (
     SELECT i.*, k.campaign_id
@@ -184,9 +184,6 @@ WITH input AS MATERIALIZED (
     FROM verdict AS v JOIN moved AS m ON m.attempt_id = v.attempt_id,
         LATERAL jsonb_populate_record(NULL::legs, v.evidence) AS e
     WHERE l.attempt_id = v.attempt_id AND l.ordinal = v.leg_ordinal
-), unsent AS (
-    DELETE FROM legs AS l USING verdict AS v JOIN moved AS m ON m.attempt_id = v.attempt_id
-    WHERE l.attempt_id = v.attempt_id AND l.ordinal > v.leg_ordinal
 ), told AS (
     INSERT INTO events (account_id, campaign_id, call_id, attempt_id, kind, data)
     SELECT m.account_id, m.campaign_id, m.call_id, m.attempt_id, 'call.' || m.becomes,
@@ -199,6 +196,16 @@ UNION
 SELECT a.id FROM attempts AS a JOIN input AS i ON i.attempt_id = a.id
 WHERE a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
 """.replace("<evidence>", rows.SET_EVIDENCE)
+
+# A leg later than the one that decided was committed, and its INVITE never left. A statement of its
+# own: the commit may have been at work until the result took the call, unseen by its snapshot.
+DELETE_UNSENT = """
+DELETE FROM legs AS l
+USING jsonb_to_recordset($3) AS i (attempt_id uuid, leg_ordinal integer)
+JOIN attempts AS a ON a.id = i.attempt_id
+WHERE a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
+    AND l.attempt_id = i.attempt_id AND l.ordinal > i.leg_ordinal
+"""
 
 # Nothing was sent for these: they go straight back into the ready set.
 FREE_ORPHANS = """
@@ -280,7 +287,8 @@ async def dial(
     """Commit attempts and their first legs; return those whose INVITE may leave.
 
     Left out, and not to be sent: calls no longer claimed by this node, calls of a campaign that
-    is not in progress, and everything once the node's lease has run out.
+    is not in progress or over a trunk that is held, and everything once the node's lease has run
+    out.
     """
     async with session(db) as connection:
         return _ids(await connection.fetch(DIAL, node, epoch, rows.parameter(legs), now))
@@ -334,7 +342,10 @@ async def record_results(
         for result in results
     ]
     async with session(db) as connection:
-        return _ids(await connection.fetch(RECORD_RESULTS, node, epoch, batch))
+        recorded = _ids(await connection.fetch(RECORD_RESULTS, node, epoch, batch))
+        # should this one be lost, whoever records the batch again makes up for it
+        await connection.execute(DELETE_UNSENT, node, epoch, batch)
+    return recorded
 
 
 async def free_orphans(db: Database, now: dt.datetime | None = None) -> None:

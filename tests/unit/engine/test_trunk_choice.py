@@ -161,3 +161,12 @@ def test_by_weight_a_call_goes_on_by_priority():
     chosen = choice(state("a"), state("late", priority=9), state("soon", priority=1))
     wanted = claimed("a", "late", "soon", trunk_order="weighted")
     assert [one.trunk.name for one in chosen.next_for(wanted, ("a",), 1.0, NOW)] == ["soon", "late"]
+
+
+def test_calls_that_start_at_once_beyond_the_pace_are_made_up_for():
+    one = state("a", free=1)  # 10 calls per second
+    for _ in range(3):  # each of them has seen that there was room
+        one.started(1, NOW)
+    assert not places(choice(one), campaign("a"), 10)
+    assert choice(one).next_for(claimed("a"), (), 1.0, NOW + 0.25) == []
+    assert choice(one).next_for(claimed("a"), (), 1.0, NOW + 0.3) == [one]
