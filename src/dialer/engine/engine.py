@@ -184,9 +184,12 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        try:
-            if self._traces is not None:
+        if self._traces is not None:
+            try:
                 await self._traces.write()
+            except StoreError as error:
+                log.warning("traces of the last calls are lost", reason=str(error))
+        try:
             await self.lease.leave()
         except StoreError as error:
             log.warning("the lease could not be given back", reason=str(error))
