@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-WORKERS ?= 4
+WORKERS ?= 3
 
 .PHONY: help setup demo test interop test-newer check format lab lab-stop lock clean
 help: ## list the commands
