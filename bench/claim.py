@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus
-from dialer.store import attempts, campaigns, migrate, nodes, numbers, queue
+from dialer.store import attempts, campaigns, migrate, nodes, numbers, promotion, queue
 from dialer.store import pool as store_pool
 from dialer.store.embedded import EmbeddedPostgres
 from dialer.store.records import (
@@ -87,7 +87,7 @@ async def run(pool: Pool, which: Campaign, seconds: float) -> list[float]:
         began = time.perf_counter()
         claimed = await queue.claim(pool, which.id, "bench", epoch, BATCH, {"lab": 1000})
         if not claimed:
-            if not await queue.promote(pool):
+            if not await promotion.promote(pool):
                 break
             continue
         took.append((time.perf_counter() - began) * 1000)
@@ -128,7 +128,7 @@ async def main(in_front: int = 1_000_000, seconds: float = 15.0) -> None:
             pool = await store_pool.open_pool(url, command_timeout=600)
             quiet = told("quiet", await run(pool, await campaign(pool, 30_000), seconds))
             paused = await campaign(pool, in_front)
-            await queue.promote(pool)
+            await promotion.promote(pool)
             await campaigns.act(pool, DEFAULT_ACCOUNT, paused.id, CampaignAction.PAUSE)
             behind = await campaign(pool, 30_000)
             told(

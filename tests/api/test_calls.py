@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from dialer.campaign.status import CallStatus
-from dialer.store import attempts, nodes, queue
+from dialer.store import attempts, nodes, promotion, queue
 from dialer.store import numbers as store_numbers
 from dialer.store.records import (
     AttemptResult,
@@ -71,7 +71,7 @@ async def node(pool):
     epoch = await nodes.join(pool, "node", dt.timedelta(minutes=1))
 
     async def dial(path, limit=100):
-        await queue.promote(pool)
+        await promotion.promote(pool)
         campaign_id = int(path.rpartition("/")[2])
         claimed = await queue.claim(pool, campaign_id, "node", epoch, limit, {"pbx": 100})
         legs = [

@@ -17,7 +17,7 @@ from dialer.engine.lease import NodeLease
 from dialer.engine.publishing import Publisher
 from dialer.engine.trunk_definition import TrunkDefinition
 from dialer.engine.trunk_set import TrunkSet, TrunkState
-from dialer.store import attempts, queue
+from dialer.store import attempts, promotion, queue
 from dialer.store.records import AttemptResult, LegEvidence, LegIdentity, NewLeg, Verdict
 from dialer.ua.call import Trunk
 
@@ -150,7 +150,7 @@ async def test_what_a_trunk_carried_and_where_it_failed(api, pool, publish):
     path = await api.campaign()
     await api.add(path, "+4930123456", "+4930123457")
     await api("POST", f"{path}/start")
-    await queue.promote(pool)
+    await promotion.promote(pool)
     campaign_id = int(path.rpartition("/")[2])
     claimed = await queue.claim(pool, campaign_id, "one", lease.epoch, 2, {"pbx": 9})
     legs = [

@@ -8,7 +8,7 @@ import uuid
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus
-from dialer.store import attempts, calls, campaigns, nodes, numbers, queue
+from dialer.store import attempts, calls, campaigns, nodes, numbers, promotion, queue
 from dialer.store.records import (
     DEFAULT_ACCOUNT,
     AttemptResult,
@@ -142,7 +142,7 @@ async def campaign(db, count=0, settings=SETTINGS, *, promote=True, **more):
         await numbers.add(db, DEFAULT_ACCOUNT, made.id, listed(count))
     made = await act(db, made, CampaignAction.START)
     if promote:
-        await queue.promote(db)
+        await promotion.promote(db)
     return made
 
 

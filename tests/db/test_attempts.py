@@ -9,7 +9,7 @@ from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus, Phase
-from dialer.store import attempts, queue, trunks
+from dialer.store import attempts, promotion, trunks
 from dialer.store.records import (
     AttemptResult,
     LegEvidence,
@@ -338,7 +338,7 @@ async def test_a_rate_limited_call_goes_back_to_what_it_was(pool):
     node = await scene.node(pool)
     await node.end(await node.dial_all(campaign), scene.rate_limited())
     assert await scene.statuses(pool, campaign) == {"planned": 1}
-    assert await queue.promote(pool) == 1
+    assert await promotion.promote(pool) == 1
     [again] = await node.claim(campaign)
     assert (again.history.attempts, again.history.counted, again.history.was) == (1, 0, "planned")
     assert again.history.technical_in_a_row == 1

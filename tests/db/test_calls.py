@@ -36,7 +36,7 @@ async def test_a_call_shows_all_its_attempts(pool):
         legs = await node.dial_all(campaign)
         await node.end(legs, verdict, code=486)
         await pool.execute("UPDATE calls SET due = clock_timestamp() WHERE due IS NOT NULL")
-        await scene.queue.promote(pool)
+        await scene.promotion.promote(pool)
     found = await scene.read(pool, legs[0].call_id)
     assert [attempt.ordinal for attempt in found.attempts] == [1, 2, 3]
     assert [attempt.outcome for attempt in found.attempts] == ["busy", "busy", "answered"]

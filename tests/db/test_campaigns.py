@@ -9,7 +9,7 @@ from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction, MoveRefused
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason
-from dialer.store import calls, campaigns, numbers, queue, withdrawal
+from dialer.store import calls, campaigns, numbers, promotion, withdrawal
 from dialer.store.errors import CampaignClosed, NotFound, Refused, VersionConflict
 from dialer.store.records import DEFAULT_ACCOUNT, CampaignSettings, PauseNote
 
@@ -148,7 +148,7 @@ async def test_what_was_committed_and_never_sent_ends_with_its_finished_campaign
     node = await scene.node(pool)
     if tried:
         await node.end(await node.dial_all(campaign), scene.rate_limited())
-        await queue.promote(pool)
+        await promotion.promote(pool)
     [leg] = await node.dial_all(campaign)
     await scene.act(pool, campaign, A.FINISH)
     assert await withdrawal.withdraw(pool, node.name, node.epoch, {leg.attempt_id}) == 1
@@ -176,7 +176,7 @@ async def test_a_long_list_is_ended_in_batches_even_if_finish_is_cut_short(pool,
     assert cut_short.is_set()
     assert await scene.statuses(pool, other) == {"not_dialed": 10, "planned": 15}
     for _ in range(4):
-        await queue.start_due_campaigns(pool)
+        await promotion.start_due_campaigns(pool)
     assert await scene.statuses(pool, other) == {"not_dialed": 25}
     assert not await pool.fetchval("SELECT bool_or(ending) FROM campaigns")
 
@@ -226,11 +226,11 @@ async def test_a_campaign_whose_calls_are_all_over_stays_in_progress(pool):
     campaign = await scene.campaign(pool, 1)
     node = await scene.node(pool)
     await node.end(await node.dial_all(campaign))
-    await queue.promote(pool)
-    await queue.start_due_campaigns(pool)
+    await promotion.promote(pool)
+    await promotion.start_due_campaigns(pool)
     assert (await get(pool, campaign)).status is CampaignStatus.IN_PROGRESS
     await numbers.add(pool, DEFAULT_ACCOUNT, campaign.id, scene.listed(1, 500))
-    assert await queue.promote(pool) == 1
+    assert await promotion.promote(pool) == 1
 
 
 async def test_counts_name_every_status(pool):

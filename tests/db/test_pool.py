@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from tests.db import scene
 
-from dialer.store import nodes, queue
+from dialer.store import nodes, promotion
 from dialer.store import pool as store_pool
 from dialer.store.errors import Misconfigured, StoreError, Unavailable
 
@@ -22,7 +22,7 @@ async def test_a_lost_connection_is_unavailable_and_the_pool_recovers(pool, data
         await killer.execute(OTHERS)
         await killer.close()
         with pytest.raises(Unavailable, match="unavailable"):
-            await queue.next_due(held)
+            await promotion.next_due(held)
     assert await nodes.join(pool, "one", scene.LEASE)
 
 
@@ -39,7 +39,7 @@ async def test_a_closed_pool_is_unavailable(database_url):
     opened = await store_pool.open_pool(database_url)
     await store_pool.close_pool(opened)
     with pytest.raises(Unavailable, match="clos"):
-        await queue.next_due(opened)
+        await promotion.next_due(opened)
 
 
 async def test_nobody_listens(tmp_path):

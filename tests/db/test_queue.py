@@ -8,7 +8,7 @@ from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CampaignStatus
-from dialer.store import attempts, campaigns, numbers, queue
+from dialer.store import attempts, campaigns, numbers, promotion, queue
 from dialer.store.records import DEFAULT_ACCOUNT, NewCall
 
 
@@ -30,7 +30,7 @@ async def test_a_number_of_high_priority_goes_first_and_keeps_its_own_settings(p
     campaign = await scene.campaign(pool, 2, promote=False)
     urgent = NewCall("+4930999999", priority=5, max_attempts=7, retry_interval_seconds=60)
     await numbers.add(pool, DEFAULT_ACCOUNT, campaign.id, [urgent])
-    assert await queue.promote(pool) == 3
+    assert await promotion.promote(pool) == 3
     first, *_ = await (await scene.node(pool)).claim(campaign)
     assert first.number == "+4930999999"
     assert (first.retry.max_attempts, first.retry.retry_interval_seconds) == (7, 60)
@@ -39,10 +39,10 @@ async def test_a_number_of_high_priority_goes_first_and_keeps_its_own_settings(p
 async def test_the_ready_set_is_bounded_and_refilled_where_promotion_left_off(pool):
     campaign = await scene.campaign(pool, 30, promote=False)
     node = await scene.node(pool)
-    assert await queue.promote(pool, bound=10) == 10
-    assert await queue.promote(pool, bound=10) == 0
+    assert await promotion.promote(pool, bound=10) == 10
+    assert await promotion.promote(pool, bound=10) == 0
     seen = [call.number for call in await node.claim(campaign)]
-    while await queue.promote(pool, bound=10):
+    while await promotion.promote(pool, bound=10):
         seen += [call.number for call in await node.claim(campaign)]
     assert seen == [new.number for new in scene.listed(30)]
 
@@ -53,8 +53,8 @@ async def test_a_full_pass_finds_a_call_that_came_due_behind_the_mark(pool):
     await node.claim(campaign)
     long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     await numbers.add(pool, DEFAULT_ACCOUNT, campaign.id, scene.listed(1, 500), long_ago)
-    assert await queue.promote(pool) == 0
-    assert await queue.promote(pool, full=True) == 1
+    assert await promotion.promote(pool) == 0
+    assert await promotion.promote(pool, full=True) == 1
     assert len(await node.claim(campaign)) == 1
 
 
@@ -62,16 +62,16 @@ async def test_a_call_is_not_promoted_before_it_is_due(pool):
     campaign = await scene.campaign(pool)
     later = scene.soon()
     await numbers.add(pool, DEFAULT_ACCOUNT, campaign.id, scene.listed(1), later)
-    assert await queue.promote(pool) == 0
-    assert await queue.next_due(pool) == later
-    assert await queue.promote(pool, now=later) == 1
+    assert await promotion.promote(pool) == 0
+    assert await promotion.next_due(pool) == later
+    assert await promotion.promote(pool, now=later) == 1
 
 
 async def test_one_node_promotes_at_a_time(pool):
     await scene.campaign(pool, 5, promote=False)
     async with pool.acquire() as one, one.transaction():
-        assert await queue.promote(one) == 5
-        assert await queue.promote(pool) == 0
+        assert await promotion.promote(one) == 5
+        assert await promotion.promote(pool) == 0
 
 
 @pytest.mark.parametrize("action", [CampaignAction.PAUSE, CampaignAction.FINISH])
@@ -81,7 +81,7 @@ async def test_nothing_is_claimed_of_a_campaign_that_is_not_in_progress(pool, ac
     await scene.act(pool, campaign, action)
     assert await node.claim(campaign) == []
     assert await queue.dialable_campaigns(pool) == []
-    assert await queue.promote(pool) == 0
+    assert await promotion.promote(pool) == 0
 
 
 async def test_nothing_is_claimed_without_a_live_lease(pool):
@@ -156,8 +156,8 @@ async def test_a_planned_campaign_starts_when_its_time_comes(pool):
     start = scene.soon()
     campaign = await scene.campaign(pool, 1, start_at=start)
     assert campaign.status is CampaignStatus.PLANNED
-    assert await queue.start_due_campaigns(pool) == 0
-    assert await queue.start_due_campaigns(pool, start) == 1
+    assert await promotion.start_due_campaigns(pool) == 0
+    assert await promotion.start_due_campaigns(pool, start) == 1
     started = await campaigns.get(pool, DEFAULT_ACCOUNT, campaign.id)
     assert (started.status, started.started_at) == (CampaignStatus.IN_PROGRESS, start)
 
@@ -167,8 +167,8 @@ async def test_a_retry_is_claimed_when_due_and_not_before(pool):
     node = await scene.node(pool)
     later = scene.soon()
     await node.end(await node.dial_all(campaign), scene.busy(later))
-    assert await queue.promote(pool) == 0
-    assert await queue.promote(pool, now=later) == 1
+    assert await promotion.promote(pool) == 0
+    assert await promotion.promote(pool, now=later) == 1
     [again] = await node.claim(campaign)
     assert (again.history.attempts, again.history.counted) == (1, 1)
     assert again.history.was == "retry_scheduled"

@@ -6,7 +6,7 @@ import datetime as dt
 from tests.db import scene
 
 from dialer.campaign.status import CallStatus
-from dialer.store import queue, trunks
+from dialer.store import promotion, queue, trunks
 from dialer.store.trunk_records import TrunkTraffic
 
 HOUR = dt.timedelta(hours=1)
@@ -128,7 +128,7 @@ async def test_numbers_are_claimed_by_how_they_begin(pool):
     assert await queue.set_aside(pool, campaign.id, ["+49"]) == 0
     assert await queue.set_aside(pool, campaign.id, ["+1"]) == 1
     assert await claim("+49") == []
-    assert await queue.promote(pool, full=True) == 1
+    assert await promotion.promote(pool, full=True) == 1
     assert await claim("+49") == ["0"]
     await node.die()
     assert await queue.claim_unroutable(pool, campaign.id, node.name, node.epoch, 9, ["+1"]) == []

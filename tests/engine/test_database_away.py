@@ -186,7 +186,7 @@ async def test_ports_are_given_back_when_the_record_of_the_undialable_fails(
 async def test_the_answer_to_a_rescue_is_lost(scene, database_url, short_folder):
     campaign = await scene.campaign(numbers_of("2000", 20))
     dead = await store_scene.node(scene.pool, "dead")
-    await store_scene.queue.promote(scene.pool)
+    await store_scene.promotion.promote(scene.pool)
     claimed = await store_scene.queue.claim(
         scene.pool, campaign, "dead", dead.epoch, 12, {"carrier": 100}
     )

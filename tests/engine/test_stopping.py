@@ -53,7 +53,7 @@ async def test_calls_that_may_not_be_sent_any_more_are_taken_back_and_dialled_la
     listed = numbers_of("2000", 10)
     dispatcher._may_dial = lambda: False  # until the campaign is ready
     campaign = await scene.campaign(listed)
-    await store_scene.queue.promote(scene.pool)
+    await store_scene.promotion.promote(scene.pool)
     dispatcher._may_dial = all_but_once
     await scene.tried(campaign)
     assert [one for one in logged if one["event"].startswith("calls taken back")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dialer.api import inputs, models
-from dialer.api.context import answer, context_of
+from dialer.api.context import account_of, answer, context_of
 from dialer.store import calls, campaigns
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ async def of_campaign(request: web.Request) -> web.Response:
     """List a campaign's calls, the last added first."""
     context = context_of(request)
     campaign_id = inputs.path_id(request, "campaign")
-    await campaigns.get(context.pool, context.account_id, campaign_id)  # a deleted one is gone
+    await campaigns.get(context.pool, account_of(request), campaign_id)  # a deleted one is gone
     return await _list(request, campaign_id)
 
 
@@ -30,7 +30,7 @@ async def _list(request: web.Request, campaign_id: int | None) -> web.Response:
     asked = inputs.query(request, models.CallQuery)
     found = await calls.list_page(
         context.pool,
-        context.account_id,
+        account_of(request),
         campaign_id=campaign_id,
         statuses=asked.status,
         number=asked.number,
@@ -49,7 +49,7 @@ async def read(request: web.Request) -> web.Response:
     """Read a call with its attempts, their legs and the evidence."""
     context = context_of(request)
     call_id = inputs.path_id(request, "call")
-    details = await calls.get(context.pool, context.account_id, call_id)
+    details = await calls.get(context.pool, account_of(request), call_id)
     call = models.Call.model_validate(details.call)
     return answer(
         models.CallWithAttempts(

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from dialer import prompts
 from dialer.api import inputs, models
-from dialer.api.context import Context, answer, context_of
+from dialer.api.context import Context, account_of, answer, context_of
 from dialer.api.problem import Problem, invalid
 from dialer.campaign.moves import CampaignAction, MoveRefused
 from dialer.campaign.settings import PlayPrompt
@@ -30,7 +30,7 @@ async def create(request: web.Request) -> web.Response:
     settings = await inputs.json_body(request, models.CAMPAIGN_SETTINGS, context.settings)
     _check(settings, context)
     wanted = records.CampaignSettings(**_stored(settings.model_dump()))
-    record = await campaigns.create(context.pool, context.account_id, wanted)
+    record = await campaigns.create(context.pool, account_of(request), wanted)
     response = answer(shown(record), status=201)
     response.headers["Location"] = f"/v1/campaigns/{record.id}"
     return response
@@ -42,7 +42,7 @@ async def list_page(request: web.Request) -> web.Response:
     asked = inputs.query(request, models.CampaignQuery)
     found = await campaigns.list_page(
         context.pool,
-        context.account_id,
+        account_of(request),
         statuses=asked.status,
         before=inputs.read_cursor(asked.cursor),
         limit=asked.limit + 1,
@@ -57,7 +57,7 @@ async def read(request: web.Request) -> web.Response:
     """Read a campaign with its calls counted by status."""
     context = context_of(request)
     campaign_id = inputs.path_id(request, "campaign")
-    record = await campaigns.get(context.pool, context.account_id, campaign_id)
+    record = await campaigns.get(context.pool, account_of(request), campaign_id)
     counts = (await campaigns.counts(context.pool, [campaign_id]))[campaign_id]
     return answer(
         models.CampaignWithCounts(
@@ -82,11 +82,11 @@ async def change(request: web.Request) -> web.Response:
     _check(changes, context)
     stored = _stored(changes.model_dump(include=named))
     for tries_left in reversed(range(CHANGE_TRIES)):
-        old = await campaigns.get(context.pool, context.account_id, campaign_id)
+        old = await campaigns.get(context.pool, account_of(request), campaign_id)
         new = dataclasses.replace(old.settings, **stored)
         try:
             record = await campaigns.change(
-                context.pool, context.account_id, campaign_id, new, version=old.version
+                context.pool, account_of(request), campaign_id, new, version=old.version
             )
         except VersionConflict:
             if not tries_left:
@@ -141,7 +141,7 @@ async def _act(
     try:
         return shown(
             await campaigns.act(
-                context.pool, context.account_id, campaign_id, action, hang_up=hang_up
+                context.pool, account_of(request), campaign_id, action, hang_up=hang_up
             )
         )
     except MoveRefused as refused:

@@ -27,7 +27,6 @@ class Context:
     clock: Clock
     metrics: Metrics
     document: bytes
-    account_id: int = DEFAULT_ACCOUNT
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context")
@@ -36,6 +35,11 @@ CONTEXT: web.AppKey[Context] = web.AppKey("context")
 def context_of(request: web.Request) -> Context:
     """Return the application's context."""
     return request.app[CONTEXT]
+
+
+def account_of(_request: web.Request) -> int:
+    """Return the account whose data the request is about."""
+    return DEFAULT_ACCOUNT
 
 
 def answer(model: pydantic.BaseModel, *, status: int = 200) -> web.Response:

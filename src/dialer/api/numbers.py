@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from dialer.api import inputs, models
-from dialer.api.context import Context, answer, context_of
+from dialer.api.context import Context, account_of, answer, context_of
 from dialer.api.problem import Problem
 from dialer.campaign.number import NumberError, normalise
 from dialer.campaign.number_list import NumberList, NumberListError, RowProblem
@@ -34,8 +34,8 @@ async def add(request: web.Request) -> web.Response:
     """
     context = context_of(request)
     campaign_id = inputs.path_id(request, "campaign")
-    await campaigns.get(context.pool, context.account_id, campaign_id)  # before a body is read
-    intake = _Intake(context, campaign_id)
+    await campaigns.get(context.pool, account_of(request), campaign_id)  # before a body is read
+    intake = _Intake(context, account_of(request), campaign_id)
     if request.content_type in FILE_TYPES:
         await _read_list(request, intake)
     else:
@@ -83,9 +83,10 @@ def _checked(new: models.NewNumber, line: int, context: Context) -> NewCall | Ro
 class _Intake:
     """Puts rows into a campaign batch by batch, and keeps count."""
 
-    def __init__(self, context: Context, campaign_id: int) -> None:
+    def __init__(self, context: Context, account_id: int, campaign_id: int) -> None:
         self.context = context
         self.added = 0
+        self._account_id = account_id
         self._campaign_id = campaign_id
         self._batch: list[NewCall] = []
         self._undialable = 0
@@ -121,7 +122,7 @@ class _Intake:
 
     async def _flush(self) -> None:
         report = await numbers.add(
-            self.context.pool, self.context.account_id, self._campaign_id, self._batch
+            self.context.pool, self._account_id, self._campaign_id, self._batch
         )
         self.added += report.added
         self._undialable += sum(not row.dialable for row in self._batch)

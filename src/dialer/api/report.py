@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from dialer.api import inputs
-from dialer.api.context import context_of
+from dialer.api.context import account_of, context_of
 from dialer.campaign.report import csv_lines
 from dialer.store import calls
 from dialer.store.records import LegEvidence
@@ -33,7 +33,7 @@ async def read(request: web.Request) -> web.StreamResponse:
     """Stream the report; a reader that takes nothing for too long is cut off."""
     context = context_of(request)
     campaign_id = inputs.path_id(request, "campaign")
-    rows = calls.report(context.pool, context.account_id, campaign_id)
+    rows = calls.report(context.pool, account_of(request), campaign_id)
     first = await anext(rows, None)  # a campaign that is not there must still be a 404
 
     response = web.StreamResponse(

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from dialer import pcap
 from dialer.api import inputs, trace_models
-from dialer.api.context import answer, context_of
+from dialer.api.context import account_of, answer, context_of
 from dialer.store import traces
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ async def capture(request: web.Request) -> web.Response:
 async def _traces(request: web.Request) -> tuple[int, list[LegTrace]]:
     context = context_of(request)
     call_id = inputs.path_id(request, "call")
-    return call_id, await traces.of_call(context.pool, context.account_id, call_id)
+    return call_id, await traces.of_call(context.pool, account_of(request), call_id)
 
 
 def _leg(trace: LegTrace) -> trace_models.LegMessages:

@@ -11,7 +11,7 @@ from dialer.campaign.evidence import LocalCause
 from dialer.campaign.pacing import TokenBucket
 from dialer.engine import placer
 from dialer.engine.trunk_set import burst_of
-from dialer.store import attempts, queue, withdrawal
+from dialer.store import attempts, promotion, queue, withdrawal
 from dialer.ua.media import NoPortAvailable
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ class Dispatcher:
         if now - self._promoted_at < PROMOTE_EVERY:
             return
         full = now - self._full_pass_at >= FULL_PASS_EVERY
-        await queue.start_due_campaigns(self._pool)
-        await queue.promote(self._pool, full=full)
+        await promotion.start_due_campaigns(self._pool)
+        await promotion.promote(self._pool, full=full)
         self._promoted_at = now
         if full:
             self._full_pass_at = now
@@ -145,7 +145,7 @@ class Dispatcher:
             if claimed:
                 left -= len(claimed)
                 placed += await self._place(claimed, trunk)
-        if left > 0 and not unroutable and campaign.ready > queue.READY_BOUND // 2:
+        if left > 0 and not unroutable and campaign.ready > promotion.READY_BOUND // 2:
             await self._set_aside(campaign)
         return placed + unroutable
 

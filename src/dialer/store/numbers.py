@@ -38,9 +38,9 @@ WITH last AS (
         SELECT position FROM calls WHERE campaign_id = $2 ORDER BY id DESC LIMIT 1), 0) AS position
 ), added AS (
     INSERT INTO calls (account_id, campaign_id, position, number, dialable, problem, payload,
-        priority, max_attempts, retry_interval_seconds, due)
+        priority, max_attempts, retry_interval_seconds, next_number, due)
     SELECT $1, $2, last.position + n.rank, n.number, n.dialable, n.problem, n.payload::jsonb,
-        n.priority, n.max_attempts, n.retry_interval_seconds,
+        n.priority, n.max_attempts, n.retry_interval_seconds, n.number,
         coalesce($3::timestamptz, now())
     FROM last, unnest($4::text[], $5::boolean[], $6::text[], $7::text[], $8::integer[],
             $9::integer[], $10::integer[])

@@ -1,11 +1,11 @@
-"""From due calls to claimed ones: promotion into a bounded ready set, and the claim."""
+"""From ready calls to claimed ones, within every limit."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from dialer.store import campaigns, rows
+from dialer.store import rows
 from dialer.store.pool import session, transaction
 from dialer.store.records import CampaignToDial, ClaimedCall
 
@@ -14,77 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from dialer.store.pool import Connection, Database
-
-READY_BOUND = 1000  # calls of a campaign that are ready at a time
-
-START_DUE = """
-WITH started AS (
-    UPDATE campaigns
-    SET status = 'in_progress', version = version + 1,
-        started_at = coalesce(started_at, t.now)
-    FROM (SELECT coalesce($1::timestamptz, clock_timestamp()) AS now) AS t
-    WHERE status = 'planned' AND start_at <= t.now
-    RETURNING id, account_id
-), told AS (
-    INSERT INTO events (account_id, campaign_id, kind, data)
-    SELECT account_id, id, 'campaign.in_progress',
-        '{"from": "planned", "to": "in_progress", "action": "start_time_came"}'
-    FROM started
-)
-SELECT count(*) FROM started
-"""
-
-ONE_PROMOTER = "SELECT pg_try_advisory_xact_lock(1886544755)"
-
-# For each campaign whose ready set is half empty: on from its mark, in the order of the index
-# calls_waiting, no more rows than there is room for.
-PROMOTE = """
-WITH room AS (
-    SELECT c.id, $1::bigint - r.ready AS room,
-        coalesce(m.due, '-infinity') AS due, coalesce(m.rank, 0) AS rank,
-        coalesce(m.position, 0) AS position
-    FROM campaigns AS c
-    CROSS JOIN LATERAL (SELECT count(*) AS ready FROM ready WHERE campaign_id = c.id) AS r
-    LEFT JOIN promotion_marks AS m ON m.campaign_id = c.id AND NOT $2
-    WHERE c.status = 'in_progress' AND r.ready <= $1::bigint / 2
-), picked AS MATERIALIZED (
-    SELECT room.id AS campaign_id, w.*
-    FROM room CROSS JOIN LATERAL (
-        SELECT k.id, k.due, k.priority, k.position
-        FROM calls AS k
-        WHERE k.campaign_id = room.id AND k.node IS NULL
-            AND k.due <= coalesce($3::timestamptz, now())
-            AND (k.due, -k.priority, k.position) > (room.due, room.rank, room.position)
-            AND NOT EXISTS (SELECT FROM ready WHERE ready.call_id = k.id)
-        ORDER BY k.due, -k.priority, k.position
-        LIMIT room.room
-    ) AS w
-), marked AS (
-    INSERT INTO promotion_marks (campaign_id, due, rank, position)
-    SELECT DISTINCT ON (campaign_id) campaign_id, due, -priority, position
-    FROM picked
-    ORDER BY campaign_id, due DESC, -priority DESC, position DESC
-    ON CONFLICT (campaign_id) DO UPDATE
-        SET due = excluded.due, rank = excluded.rank, position = excluded.position
-), added AS (
-    INSERT INTO ready (call_id, campaign_id, priority, position)
-    SELECT id, campaign_id, priority, position FROM picked
-    ON CONFLICT DO NOTHING
-    RETURNING call_id
-)
-SELECT count(*) FROM added
-"""
-
-NEXT_DUE = """
-SELECT min(first.due)
-FROM campaigns AS c CROSS JOIN LATERAL (
-    SELECT due FROM calls
-    WHERE campaign_id = c.id AND node IS NULL AND due IS NOT NULL
-    ORDER BY due, -priority, position
-    LIMIT 1
-) AS first
-WHERE c.status = 'in_progress'
-"""
 
 DIALABLE = """
 SELECT c.id, c.account_id, c.trunks, c.trunk_order, c.calls_per_second, c.max_simultaneous_calls,
@@ -204,41 +133,6 @@ WITH campaign AS (
 )
 SELECT count(*) FROM freed
 """
-
-
-async def start_due_campaigns(db: Database, now: dt.datetime | None = None) -> int:
-    """Move planned campaigns whose start time has come to in progress; return how many.
-
-    Also goes on, a batch each, with finished campaigns whose Finish was cut short.
-    """
-    async with session(db) as connection:
-        started = int(await connection.fetchval(START_DUE, now))
-        ending = await connection.fetch("SELECT id FROM campaigns WHERE ending")
-    for row in ending:
-        await campaigns.end_batch(db, row["id"])
-    return started
-
-
-async def promote(
-    db: Database, *, bound: int = READY_BOUND, full: bool = False, now: dt.datetime | None = None
-) -> int:
-    """Fill the ready set of every campaign in progress up to `bound` calls; return how many came.
-
-    A campaign is filled once its set is half empty. Each pass goes on where the last one
-    ended; `full` starts over from the oldest due call, and is wanted every minute or so for a call
-    whose transaction committed late. One node promotes at a time; the others get 0.
-    """
-    async with transaction(db) as connection:
-        if not await connection.fetchval(ONE_PROMOTER):
-            return 0
-        return int(await connection.fetchval(PROMOTE, bound, full, now))
-
-
-async def next_due(db: Database) -> dt.datetime | None:
-    """When the next waiting call of a campaign in progress comes due, or came; None if none."""
-    async with session(db) as connection:
-        due: dt.datetime | None = await connection.fetchval(NEXT_DUE)
-        return due
 
 
 async def dialable_campaigns(db: Database) -> list[CampaignToDial]:
