@@ -36,6 +36,9 @@ WITH created AS (
 SELECT * FROM created
 """
 
+# The account's close takes its row FOR UPDATE, so it comes before or after.
+OPEN_ACCOUNT = "SELECT FROM accounts WHERE id = $1 AND closed_at IS NULL FOR KEY SHARE"
+
 GET = "SELECT * FROM campaigns WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL"
 
 # A pause must come after every dialing that it cannot stop: dialing holds the row FOR KEY SHARE.
@@ -117,8 +120,10 @@ NEXT_DUE = "SELECT min(due) FROM calls WHERE campaign_id = $1 AND node IS NULL A
 
 
 async def create(db: Database, account_id: int, settings: CampaignSettings) -> Campaign:
-    """Create a draft."""
-    async with session(db) as connection:
+    """Create a draft. Raises `NotFound` where the account is closed."""
+    async with transaction(db) as connection:
+        if await connection.fetchrow(OPEN_ACCOUNT, account_id) is None:
+            raise NotFound(f"there is no account {account_id}, or it is closed")
         return rows.campaign(await connection.fetchrow(CREATE, account_id, *_columns(settings)))
 
 
