@@ -15,6 +15,7 @@ from dialer.api import (
     trunks,
 )
 from dialer.api.route import Route
+from dialer.campaign.role import Role
 
 JSON = "application/json"
 NO_CAMPAIGN = {404: "There is no such campaign"}
@@ -36,6 +37,7 @@ ROUTES = (
         models.Campaign,
         status=201,
         bodies={JSON: models.CAMPAIGN_SETTINGS},
+        role=Role.OPERATOR,
     ),
     Route(
         "GET",
@@ -45,6 +47,7 @@ ROUTES = (
         "List campaigns, newest first",
         models.CampaignPage,
         query=models.CampaignQuery,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -54,6 +57,7 @@ ROUTES = (
         "Read a campaign, with its calls counted by status",
         models.CampaignWithCounts,
         refusals=NO_CAMPAIGN,
+        role=Role.VIEWER,
     ),
     Route(
         "PATCH",
@@ -64,6 +68,7 @@ ROUTES = (
         models.Campaign,
         bodies={JSON: models.CAMPAIGN_CHANGES},
         refusals=CLOSED,
+        role=Role.OPERATOR,
     ),
     Route(
         "DELETE",
@@ -74,6 +79,7 @@ ROUTES = (
         None,
         status=204,
         refusals=NO_CAMPAIGN,
+        role=Role.OPERATOR,
     ),
     *(
         Route(
@@ -86,6 +92,7 @@ ROUTES = (
             bodies={JSON: body},
             body_required=False,
             refusals=REFUSED_MOVE,
+            role=Role.OPERATOR,
         )
         for action, handler, summary, body in (
             (
@@ -118,6 +125,7 @@ ROUTES = (
         models.AddedNumbers,
         bodies={JSON: models.NEW_NUMBERS, "text/csv": None, "multipart/form-data": None},
         refusals=CLOSED,
+        role=Role.OPERATOR,
     ),
     Route(
         "GET",
@@ -128,6 +136,7 @@ ROUTES = (
         models.CallPage,
         query=models.CallQuery,
         refusals=NO_CAMPAIGN,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -137,6 +146,7 @@ ROUTES = (
         "Read every call of a campaign as CSV, in list order",
         "text/csv",
         refusals=NO_CAMPAIGN,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -146,6 +156,7 @@ ROUTES = (
         "Read a call with its attempts, their legs and the evidence",
         models.CallWithAttempts,
         refusals=NO_CALL,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -155,6 +166,7 @@ ROUTES = (
         "Read the SIP messages of a call, as long as they are kept",
         trace_models.CallMessages,
         refusals=NO_CALL,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -164,6 +176,7 @@ ROUTES = (
         "Read the SIP messages and first RTP packets of a call as a capture file",
         "application/vnd.tcpdump.pcap",
         refusals=NO_CALL,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -173,6 +186,7 @@ ROUTES = (
         "List the calls of all campaigns, of deleted ones too, the last added first",
         models.CallPage,
         query=models.CallQuery,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -181,6 +195,7 @@ ROUTES = (
         trunks.list_all,
         "List the trunks: definition, health on every node, hold, calls up and of the last hour",
         trunk_models.TrunkList,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -190,6 +205,7 @@ ROUTES = (
         "Read a trunk with its last failures",
         trunk_models.TrunkWithFailures,
         refusals=NO_TRUNK,
+        role=Role.VIEWER,
     ),
     Route(
         "POST",
@@ -200,6 +216,8 @@ ROUTES = (
         trunk_models.Trunk,
         bodies={JSON: trunk_models.HOLD_TRUNK},
         refusals=NO_TRUNK,
+        role=Role.ADMIN,
+        instance=True,
     ),
     Route(
         "POST",
@@ -211,6 +229,8 @@ ROUTES = (
         bodies={JSON: models.NOTHING},
         body_required=False,
         refusals=NO_TRUNK,
+        role=Role.ADMIN,
+        instance=True,
     ),
     Route(
         "GET",
@@ -219,7 +239,7 @@ ROUTES = (
         service.alive,
         "Whether the process lives",
         models.Health,
-        public=True,
+        role=None,
     ),
     Route(
         "GET",
@@ -228,7 +248,7 @@ ROUTES = (
         service.ready,
         "Whether calls can be placed: Postgres answers, its schema is current, the engine is up",
         models.Health,
-        public=True,
+        role=None,
     ),
     Route(
         "GET",
@@ -237,6 +257,8 @@ ROUTES = (
         service.metrics,
         "Counters and gauges in Prometheus's text format",
         "text/plain",
+        role=Role.VIEWER,
+        instance=True,
     ),
     Route(
         "GET",
@@ -245,6 +267,6 @@ ROUTES = (
         service.document,
         "This document",
         JSON,
-        public=True,
+        role=None,
     ),
 )
