@@ -1,0 +1,46 @@
+"""What the store tells of accounts: rows as frozen values."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+ListingSource = Literal["person", "import", "api", "callee"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewListing:
+    """What goes on a do-not-call list: a whole number as it is stored, or how numbers begin."""
+
+    pattern: str
+    is_prefix: bool = False
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listing:
+    """An entry of a do-not-call list; without `account_id` it holds for all accounts.
+
+    `source`: a person on the machine, an imported list, the API, or the callee, who said so.
+    """
+
+    id: int
+    account_id: int | None
+    pattern: str
+    is_prefix: bool
+    reason: str
+    source: ListingSource
+    created_at: dt.datetime
+
+    def told(self) -> str:
+        """Return in a sentence why a number that it fits is not called."""
+        whose = "for all accounts" if self.account_id is None else "of the account"
+        what = f"numbers that begin with {self.pattern}" if self.is_prefix else "it"
+        said = f" ({self.reason})" if self.reason else ""
+        return (
+            f"the do-not-call list {whose} has {what} since {self.created_at:%Y-%m-%d},"
+            f" entry {self.id}{said}"
+        )
