@@ -31,9 +31,7 @@ def contact_day(now: dt.datetime, zone: dt.tzinfo) -> ContactDay:
     """Return the day of `now`, aware, in a time zone; weeks begin on Monday."""
     day = now.astimezone(zone).date()
     monday = day - day.weekday() * DAY
-    return ContactDay(
-        day, monday, _midnight(day + DAY, zone), _midnight(monday + 7 * DAY, zone)
-    )
+    return ContactDay(day, monday, _midnight(day + DAY, zone), _midnight(monday + 7 * DAY, zone))
 
 
 def _midnight(day: dt.date, zone: dt.tzinfo) -> dt.datetime:

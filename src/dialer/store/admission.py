@@ -96,7 +96,7 @@ async def rule(
                 call_id=call_id,
                 numbers=all_numbers,
                 dialable=row["dialable"],
-                listed=next((listed[one].sentence for one in all_numbers if one in listed), ""),
+                listed=next((listed[one].told() for one in all_numbers if one in listed), ""),
                 live=row["live"],
                 has_place=number in placed,
                 today=today,
@@ -136,7 +136,5 @@ async def _placed(
     """Return the numbers that have their place, where the account's places are limited."""
     if limits.unique_users is None:
         return set()
-    found = await connection.fetch(
-        PLACED, account.account_id, account.period.start, list(numbers)
-    )
+    found = await connection.fetch(PLACED, account.account_id, account.period.start, list(numbers))
     return {row["number"] for row in found}

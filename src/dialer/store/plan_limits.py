@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 from typing import TYPE_CHECKING
 
 from dialer.campaign.admission import Limits
 from dialer.campaign.plan import Period, period_of, zone_of
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from dialer.store import rows
     from dialer.store.pool import Connection
 

@@ -303,10 +303,9 @@ async def _take(
         which = (campaign["id"], len(left), account.now)
         if prefixes:
             begins = True
-            query = (PICK_BY_NUMBER, *which, _patterns(prefixes), begins)
+            picked = await connection.fetch(PICK_BY_NUMBER, *which, _patterns(prefixes), begins)
         else:
-            query = (PICK, *which)
-        picked = await connection.fetch(*query)
+            picked = await connection.fetch(PICK, *which)
         if not picked:
             break
         ruled = await admission.rule(connection, campaign, account, limits, picked)
