@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dialer.campaign.moves import CampaignAction, move_campaign
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason
-from dialer.store import rows
+from dialer.store import plan_limits, rows
 from dialer.store.errors import CampaignClosed, NotFound, Refused, VersionConflict
 from dialer.store.pool import session, transaction
 from dialer.store.records import PauseNote
@@ -190,7 +190,8 @@ async def act(
     `pause` says who pauses and why; None is a person. Once a pause has returned, no call of the
     campaign gets committed for dialling. Finish ends all waiting calls; `hang_up` asks the engines
     to end those that are up. Delete finishes first.
-    Raises `NotFound`, `VersionConflict`, and `MoveRefused` of `campaign.moves`.
+    Raises `NotFound`, `VersionConflict`, `MoveRefused` of `campaign.moves`, and `Refused` where a
+    campaign is to be resumed and no minutes are left.
     """
     async with transaction(db) as connection:
         campaign = await _locked(connection, account_id, campaign_id, version)
@@ -202,6 +203,8 @@ async def act(
             start_in_future=start_at is not None and start_at > now,
             paused_from=campaign.paused_from,
         )
+        if action is CampaignAction.RESUME:
+            await _check_minutes(connection, account_id, campaign_id, now)
         more = False
         if status is not campaign.status:
             note = pause or PauseNote(PauseReason.MANUAL)
@@ -246,6 +249,18 @@ async def next_due(db: Database, campaign_id: int) -> dt.datetime | None:
     async with session(db) as connection:
         due: dt.datetime | None = await connection.fetchval(NEXT_DUE, campaign_id)
     return due
+
+
+async def _check_minutes(
+    connection: Connection, account_id: int, campaign_id: int, now: dt.datetime
+) -> None:
+    account = await plan_limits.lock(connection, account_id, now)
+    if account.out_of_minutes:
+        raise Refused(
+            f"campaign {campaign_id} cannot be resumed: the {account.minutes} minutes of the"
+            f" account's plan are used up until {account.period.ends_at:%Y-%m-%d %H:%M} UTC;"
+            " raise the limit, or wait for the next period"
+        )
 
 
 async def _locked(
