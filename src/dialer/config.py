@@ -105,6 +105,16 @@ class Engine(Section):
         return self.node or f"{socket.gethostname()}:{os.getpid()}"
 
 
+class Pause(Section):
+    """When a campaign pauses by itself, because the system has failed for it."""
+
+    trunks_unusable_seconds: Annotated[float, Field(ge=1, le=86400)] = 300.0
+    technical_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+    technical_attempts: Annotated[int, Field(ge=5, le=1000)] = 50
+    invalid_share: Annotated[float, Field(gt=0, le=1)] = 0.9
+    invalid_calls: Annotated[int, Field(ge=5, le=1000)] = 50
+
+
 class Numbers(Section):
     """Which numbers may be dialled besides international ones."""
 
@@ -161,6 +171,7 @@ class Config(Section):
     api: Api = Api()
     sip: Sip = Sip()
     engine: Engine = Engine()
+    pause: Pause = Pause()
     numbers: Numbers = Numbers()
     capture: Capture = Capture()
     log: Log = Log()

@@ -18,6 +18,7 @@ from dialer import config
 from dialer.api.app import create_app, listen
 from dialer.api.settings import ApiSettings
 from dialer.campaign.outcome_table import OutcomeTable
+from dialer.campaign.system_failure import Thresholds
 from dialer.clock import SystemClock
 from dialer.config import ConfigError, split_address
 from dialer.conversation.prompt import HELLO
@@ -233,6 +234,7 @@ class Service:
             node=self.settings.engine.node_name(),
             lease_seconds=self.settings.engine.lease_seconds,
             batch=self.settings.engine.batch,
+            pauses=self._pauses(),
             traces=None
             if traces is None
             else TraceWriter(
@@ -247,6 +249,16 @@ class Service:
         await engine.start()
         self.engine = engine
         engine.watch_trunks()  # once more: they may have been read again meanwhile
+
+    def _pauses(self) -> Thresholds:
+        pause = self.settings.pause
+        return Thresholds(
+            trunks_unusable=dt.timedelta(seconds=pause.trunks_unusable_seconds),
+            technical_share=pause.technical_share,
+            technical_attempts=pause.technical_attempts,
+            invalid_share=pause.invalid_share,
+            invalid_calls=pause.invalid_calls,
+        )
 
     def _table(self) -> OutcomeTable:
         """Return the outcome table for all trunks; raises ConfigError."""

@@ -67,6 +67,11 @@ WITH moved AS (
     UPDATE campaigns
     SET status = $2, pause_reason = $3, pause_detail = $4, paused_from = $5, started_at = $6,
         finished_at = $7, deleted_at = $8, hang_up = $9, version = version + 1,
+        resumed_at = CASE
+            WHEN paused_from IS NOT NULL AND $2 = 'in_progress'
+                THEN coalesce($12::timestamptz, clock_timestamp())
+            ELSE resumed_at
+        END,
         ending = ending OR ($2 = 'finished' AND status <> 'finished')
     WHERE id = $1
     RETURNING *
@@ -209,12 +214,12 @@ async def act(
         if status is not campaign.status:
             note = pause or PauseNote(PauseReason.MANUAL)
             moved = _moved(campaign, status, note, hang_up=hang_up, now=now)
-            campaign = await _write(connection, campaign, moved, action)
+            campaign = await _write(connection, campaign, moved, action, now)
             if status is CampaignStatus.FINISHED:
                 more = await _end_batch(connection, campaign_id)
         if action is CampaignAction.DELETE:
             gone = dataclasses.replace(campaign, deleted_at=now)
-            campaign = await _write(connection, campaign, gone, action)
+            campaign = await _write(connection, campaign, gone, action, now)
     while more:
         more = await end_batch(db, campaign_id)
     return campaign
@@ -299,7 +304,11 @@ def _moved(
 
 
 async def _write(
-    connection: Connection, before: Campaign, after: Campaign, action: CampaignAction
+    connection: Connection,
+    before: Campaign,
+    after: Campaign,
+    action: CampaignAction,
+    now: dt.datetime,
 ) -> Campaign:
     kind = "deleted" if after.deleted_at else after.status.value
     data = {"from": before.status.value, "to": after.status.value, "action": action.value}
@@ -319,6 +328,7 @@ async def _write(
             after.hang_up,
             kind,
             data,
+            now,
         )
     )
 
