@@ -115,6 +115,12 @@ class Pause(Section):
     invalid_calls: Annotated[int, Field(ge=5, le=1000)] = 50
 
 
+class Care(Section):
+    """Care for the people called, which no campaign can override."""
+
+    quiet_hours: Annotated[str, Field(pattern=r"^([0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2})?$")] = ""
+
+
 class Numbers(Section):
     """Which numbers may be dialled besides international ones."""
 
@@ -172,6 +178,7 @@ class Config(Section):
     sip: Sip = Sip()
     engine: Engine = Engine()
     pause: Pause = Pause()
+    care: Care = Care()
     numbers: Numbers = Numbers()
     capture: Capture = Capture()
     log: Log = Log()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from dialer.campaign.outcome_table import OutcomeTable
+    from dialer.campaign.windows import Span
     from dialer.clock import Clock
     from dialer.engine.trace_writer import TraceWriter
     from dialer.engine.trunk_set import TrunkSet, TrunkState
@@ -64,6 +65,7 @@ class Engine:
         batch: int = 50,
         traces: TraceWriter | None = None,
         pauses: Thresholds | None = None,
+        quiet: Span | None = None,
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -111,6 +113,7 @@ class Engine:
             undialed=UndialedCalls(pool, self.lease, table),
             batch=batch,
             may_dial=self._may_dial,
+            quiet=quiet,
         )
         self.publisher = Publisher(pool, clock, self.lease, trunks)
         self.rescue = Rescue(
