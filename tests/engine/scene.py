@@ -173,6 +173,7 @@ class Scene:
             "trunks": (TRUNK,),
             "max_simultaneous_calls": 400,
             "max_attempts": 1,
+            "retry_jitter_percent": 0,
             "ring_timeout_seconds": 60,
             "on_answer": HANG_UP,
         }
