@@ -133,15 +133,56 @@ class Client:
             json=list(numbers),
         )
 
-    async def add_list(self, campaign_id: int, pieces: AsyncIterator[bytes]) -> models.AddedNumbers:
-        """Add a CSV list, streamed."""
+    async def add_list(
+        self, campaign_id: int, pieces: AsyncIterator[bytes], **query: str | bool
+    ) -> models.AddedNumbers:
+        """Add a list in CSV or XLSX, streamed; the API tells which it is.
+
+        `query` as the API's ListQuery: dry_run, sheet, encoding, file_name.
+        """
         return await self._json(
             models.AddedNumbers,
             "POST",
             f"/v1/campaigns/{campaign_id}/numbers",
+            params=query,
             content=pieces,
             headers={"Content-Type": "text/csv"},
         )
+
+    async def remove_numbers(
+        self,
+        campaign_id: int,
+        *,
+        numbers: Iterable[str] | None = None,
+        call_ids: Iterable[int] | None = None,
+        import_id: int | None = None,
+    ) -> models.RemovedNumbers:
+        """Remove calls that were never attempted, by one of the three."""
+        given = {"numbers": numbers and list(numbers), "call_ids": call_ids and list(call_ids)}
+        return await self._json(
+            models.RemovedNumbers,
+            "POST",
+            f"/v1/campaigns/{campaign_id}/numbers/remove",
+            json=given | {"import_id": import_id},
+        )
+
+    async def imports(
+        self, campaign_id: int, *, limit: int = 50, cursor: str | None = None
+    ) -> models.ImportPage:
+        """Read a page of the lists that were added to a campaign, newest first."""
+        path = f"/v1/campaigns/{campaign_id}/imports"
+        return await self._json(
+            models.ImportPage, "GET", path, params=_parameters((), limit, cursor)
+        )
+
+    async def import_(self, import_id: int) -> models.Import:
+        """Read what became of a list."""
+        return await self._json(models.Import, "GET", f"/v1/imports/{import_id}")
+
+    async def skipped_rows(self, import_id: int) -> AsyncIterator[bytes]:
+        """Yield the pieces of the CSV of the rows of a list that did not go in."""
+        async for piece in self._streamed(f"/v1/imports/{import_id}/skipped.csv"):
+            yield piece
 
     async def calls(
         self,
@@ -182,17 +223,8 @@ class Client:
 
     async def report(self, campaign_id: int) -> AsyncIterator[bytes]:
         """Yield the pieces of a campaign's report as CSV."""
-        try:
-            async with self._http.stream(
-                "GET", f"/v1/campaigns/{campaign_id}/report.csv"
-            ) as response:
-                if response.is_error:
-                    await response.aread()
-                    raise _problem(response)
-                async for piece in response.aiter_bytes():
-                    yield piece
-        except httpx.HTTPError as error:
-            raise self._unreachable(error) from None
+        async for piece in self._streamed(f"/v1/campaigns/{campaign_id}/report.csv"):
+            yield piece
 
     async def trunks(self) -> trunk_models.TrunkList:
         """Read every trunk."""
@@ -221,6 +253,17 @@ class Client:
                 " the dialer's API would; check the address",
                 response.status_code,
             ) from None
+
+    async def _streamed(self, path: str) -> AsyncIterator[bytes]:
+        try:
+            async with self._http.stream("GET", path) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _problem(response)
+                async for piece in response.aiter_bytes():
+                    yield piece
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
 
     async def _request(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:

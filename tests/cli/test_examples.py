@@ -11,7 +11,8 @@ import pytest
 
 from dialer import config
 from dialer.campaign.evidence import Evidence
-from dialer.campaign.number_list import NewNumber, NumberList
+from dialer.campaign.list_row import NewNumber
+from dialer.campaign.number_list import NumberList
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.outcome_table import OutcomeTable, default_text
 from dialer.campaign.settings import CampaignSettings

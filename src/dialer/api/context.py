@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Context:
-    """The parts that handlers use; `document` is the OpenAPI one."""
+    """The parts that handlers use; `document` is the OpenAPI one.
+
+    `dry_runs` bounds those that go on at a time, since each holds a connection.
+    """
 
     pool: Pool
     settings: ApiSettings
     clock: Clock
     metrics: Metrics
     document: bytes
+    dry_runs: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(2))
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context")

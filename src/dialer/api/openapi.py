@@ -34,9 +34,10 @@ pointers) and 503 with Retry-After (Postgres is away)."""
 
 _FILE = {
     "text/csv": {"type": "string"},
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {},  # any bytes
     "multipart/form-data": {
         "type": "object",
-        "properties": {"file": {"type": "string", "contentMediaType": "text/csv"}},
+        "properties": {"file": {"contentMediaType": "application/octet-stream"}},
         "required": ["file"],
     },
 }

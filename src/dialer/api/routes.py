@@ -5,6 +5,7 @@ from __future__ import annotations
 from dialer.api import (
     calls,
     campaigns,
+    imports,
     models,
     numbers,
     report,
@@ -23,6 +24,7 @@ REFUSED_MOVE = {
     **NO_CAMPAIGN,
     409: "The campaign's status does not allow it; `current_status` and `allowed` say what is",
 }
+NO_IMPORT = {404: "There is no such import"}
 NO_TRUNK = {404: "There is no such trunk"}
 CLOSED = {**NO_CAMPAIGN, 409: "The campaign is finished"}
 
@@ -114,10 +116,49 @@ ROUTES = (
         "/v1/campaigns/{id}/numbers",
         "addNumbers",
         numbers.add,
-        "Add numbers, as JSON or as a CSV list; what is there already is skipped and reported",
+        "Add numbers, as JSON or as a list in CSV or XLSX; what is there already is skipped",
         models.AddedNumbers,
-        bodies={JSON: models.NEW_NUMBERS, "text/csv": None, "multipart/form-data": None},
+        query=models.ListQuery,
+        bodies={JSON: models.NEW_NUMBERS, **dict.fromkeys(sorted(numbers.FILE_TYPES))},
         refusals=CLOSED,
+    ),
+    Route(
+        "POST",
+        "/v1/campaigns/{id}/numbers/remove",
+        "removeNumbers",
+        numbers.remove,
+        "Remove numbers that were never called; the others are kept, and it is said why",
+        models.RemovedNumbers,
+        bodies={JSON: models.REMOVE_NUMBERS},
+        refusals={404: "There is no such campaign, or it has no such import"},
+    ),
+    Route(
+        "GET",
+        "/v1/campaigns/{id}/imports",
+        "listImports",
+        imports.of_campaign,
+        "List the lists that were added to a campaign, newest first",
+        models.ImportPage,
+        query=models.Page,
+        refusals=NO_CAMPAIGN,
+    ),
+    Route(
+        "GET",
+        "/v1/imports/{id}",
+        "getImport",
+        imports.read,
+        "Read what became of a list",
+        models.Import,
+        refusals=NO_IMPORT,
+    ),
+    Route(
+        "GET",
+        "/v1/imports/{id}/skipped.csv",
+        "getSkippedRows",
+        imports.skipped,
+        "Read the rows of a list that did not go in, with line and reason, as CSV",
+        "text/csv",
+        refusals=NO_IMPORT,
     ),
     Route(
         "GET",

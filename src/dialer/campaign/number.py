@@ -60,6 +60,11 @@ def normalise(text: str, internal: re.Pattern[str] | None = None) -> Number:
     return _examined(digits)
 
 
+def reads_as_number(text: str) -> bool:
+    """Whether `text` could be a telephone number by its characters alone."""
+    return WRITTEN.fullmatch(text.strip().translate(PUNCTUATION)) is not None
+
+
 def _plainly_possible(digits: str) -> bool:
     """Whether the digits are a country calling code and a number of a right length.
 

@@ -77,7 +77,9 @@ class NewCall:
     """A number to add to a campaign.
 
     `number` is normalised text; `problem` says why it is not dialable. `line` is where it stood
-    in the list, 0 where there was none. None in the last two means the campaign's.
+    in the list, 0 where there was none. '' and None mean the campaign's. `windows` are objects of
+    `days`, `from` and `to`. `alternates` are further numbers of the same person, in the order in
+    which they are tried.
     """
 
     number: str
@@ -88,6 +90,9 @@ class NewCall:
     priority: int = 0
     max_attempts: int | None = None
     retry_interval_seconds: int | None = None
+    time_zone: str = ""
+    windows: tuple[Mapping[str, Any], ...] | None = None
+    alternates: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,6 +101,53 @@ class AddReport:
 
     added: int
     duplicates: tuple[NewCall, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SkippedRow:
+    """A row of a list that did not go in: its line, what stood for the number, and why."""
+
+    line: int
+    number: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Import:
+    """What became of a list. `undialable` counts some of those `added`.
+
+    `finished_at` is None while it is read. `problem` says why it broke off, where it did.
+    """
+
+    id: int
+    campaign_id: int
+    file_name: str
+    format: str
+    problem: str
+    created_at: dt.datetime
+    finished_at: dt.datetime | None
+    added: int
+    undialable: int
+    duplicates: int
+    rejected: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KeptCall:
+    """A call that was to be removed and was not, and why; `call_id` is None where there is none."""
+
+    number: str
+    call_id: int | None
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RemoveReport:
+    """How many calls were removed, how many were kept, and the first of those."""
+
+    removed: int
+    kept: int
+    first_kept: tuple[KeptCall, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -16,11 +16,13 @@ from dialer.store.records import (
     Campaign,
     CampaignSettings,
     DialogIdentity,
+    Import,
     Leg,
     LegEvidence,
     LegIdentity,
     Provisional,
     RetrySettings,
+    SkippedRow,
 )
 
 if TYPE_CHECKING:
@@ -231,3 +233,13 @@ def history(row: Row) -> CallHistory:
 
 def _fields(value: Any) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(value)
+
+
+def import_(row: Row) -> Import:
+    """Read a row of `imports`."""
+    return Import(**{field.name: row[field.name] for field in dataclasses.fields(Import)})
+
+
+def skipped_row(row: Row) -> SkippedRow:
+    """Read a row of `import_rows`."""
+    return SkippedRow(row["line"], row["number"], row["reason"])
