@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from dialer.campaign.status import CallStatus, CampaignStatus
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
-READ_TIMEOUT = 60.0  # seconds; a large list is answered when it is in
+READ_TIMEOUT = 60.0  # seconds
+LIST_TIMEOUT = 900.0  # seconds; a large list is answered when it is in
 
 
 class ApiProblem(Exception):  # noqa: N818 - what the API's refusals are called (RFC 9457)
@@ -140,13 +141,25 @@ class Client:
 
         `query` as the API's ListQuery: dry_run, sheet, encoding, file_name.
         """
+        return await self._send_list(f"/v1/campaigns/{campaign_id}/numbers", pieces, query)
+
+    async def check_list(
+        self, pieces: AsyncIterator[bytes], **query: str | bool
+    ) -> models.AddedNumbers:
+        """Ask what would become of the rows of a list in a new campaign; nothing is written."""
+        return await self._send_list("/v1/lists/check", pieces, query)
+
+    async def _send_list(
+        self, path: str, pieces: AsyncIterator[bytes], query: Mapping[str, str | bool]
+    ) -> models.AddedNumbers:
         return await self._json(
             models.AddedNumbers,
             "POST",
-            f"/v1/campaigns/{campaign_id}/numbers",
+            path,
             params=query,
             content=pieces,
             headers={"Content-Type": "text/csv"},
+            timeout=httpx.Timeout(10.0, read=LIST_TIMEOUT),
         )
 
     async def remove_numbers(

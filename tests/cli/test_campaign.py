@@ -23,6 +23,7 @@ def test_from_a_list_to_a_report(command, numbers, tmp_path):
     assert out.splitlines() == [
         "campaign 1: 3 numbers added, 1 of them cannot be dialled, 1 duplicates, 1 rejected:",
         f"  {numbers}:4: phone: is not a telephone number: 'xx'",
+        "every skipped row: dialer campaign import-report 1",
         "start it with: dialer campaign start 1",
     ]
     assert command("campaign", "start", 1) == (0, "campaign 1: In progress\n", "")
@@ -73,7 +74,7 @@ def test_what_the_api_refuses_is_one_line(refused, command, numbers, tmp_path):
     numbers.write_bytes(b"PK\x03\x04 a workbook")
     line = refused("campaign", "create", numbers, "--trunk", "carrier")
     assert line.startswith(f"{numbers}: ")
-    assert "ZIP or XLSX" in line
+    assert "the workbook is damaged" in line
     assert command("campaign", "list")[1] == "no campaigns\n"
 
     assert refused("campaign", "start", 9) == "there is no campaign 9"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Add = Callable[[Sequence[NewCall], Sequence[SkippedRow]], Awaitable[AddReport]]
 
-BATCH = 2000  # rows that go in together; preparing so many takes the event loop a short moment
+BATCH = 5000  # rows that go in together; preparing so many takes the event loop a short moment
 MAX_REPORTED = 100  # rows of either kind that an answer names
 LONGEST_SHOWN = 100  # characters of a rejected number
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from dialer.api.models import ListQuery
+    from dialer.api.models import ListReading
     from dialer.api.settings import ApiSettings
     from dialer.campaign.list_row import Row
 
@@ -38,7 +38,7 @@ class ListUpload:
     """
 
     def __init__(
-        self, request: web.Request, asked: ListQuery, settings: ApiSettings, *, spool: bool
+        self, request: web.Request, asked: ListReading, settings: ApiSettings, *, spool: bool
     ) -> None:
         self._request = request
         self._asked = asked

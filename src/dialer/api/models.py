@@ -144,12 +144,9 @@ class Page(Request):
     ] = None
 
 
-class ListQuery(Request):
-    """How to read a list, and whether to add it."""
+class ListReading(Request):
+    """How to read a list."""
 
-    dry_run: Annotated[
-        bool, Field(description="write nothing, and say what adding the list would do")
-    ] = False
     sheet: Annotated[
         str | None, Field(max_length=100, description="of a workbook; default: the first")
     ] = None
@@ -160,6 +157,14 @@ class ListQuery(Request):
         str | None,
         Field(max_length=200, description="default: the upload's, as shown of the import"),
     ] = None
+
+
+class ListQuery(ListReading):
+    """How to read a list, and whether to add it."""
+
+    dry_run: Annotated[
+        bool, Field(description="write nothing, and say what adding the list would do")
+    ] = False
 
 
 class CampaignQuery(Page):

@@ -45,17 +45,31 @@ async def add(request: web.Request) -> web.Response:
     campaign_id = inputs.path_id(request, "campaign")
     asked = inputs.query(request, models.ListQuery)
     await campaigns.get(context.pool, account_id, campaign_id)  # before a body is read
-    upload: ListUpload | None = None
-    if request.content_type in FILE_TYPES:
-        upload = ListUpload(request, asked, context.settings, spool=asked.dry_run)
-        rows: Rows = upload.rows()
-    else:
-        given = await inputs.json_body(request, models.NEW_NUMBERS, context.settings)
-        rows = _checked_all(given, context)
+    rows, upload = await _rows(request, context, asked, spool=asked.dry_run)
     async with contextlib.aclosing(rows):
         if asked.dry_run:
             return await _dry_run(context, account_id, campaign_id, rows, upload)
         return await _import(context, account_id, campaign_id, rows, upload)
+
+
+async def check(request: web.Request) -> web.Response:
+    """Say what would become of the rows of a list in a new campaign."""
+    context = context_of(request)
+    asked = inputs.query(request, models.ListReading)
+    rows, upload = await _rows(request, context, asked, spool=True)
+    async with contextlib.aclosing(rows):
+        return await _dry_run(context, account_of(request), None, rows, upload)
+
+
+async def _rows(
+    request: web.Request, context: Context, asked: models.ListReading, *, spool: bool
+) -> tuple[Rows, ListUpload | None]:
+    """Return the rows of the body, and the upload that they come from if it is a list."""
+    if request.content_type in FILE_TYPES:
+        upload = ListUpload(request, asked, context.settings, spool=spool)
+        return upload.rows(), upload
+    given = await inputs.json_body(request, models.NEW_NUMBERS, context.settings)
+    return _checked_all(given, context), None
 
 
 async def _import(
@@ -101,7 +115,11 @@ async def _put_in(
 
 
 async def _dry_run(
-    context: Context, account_id: int, campaign_id: int, rows: Rows, upload: ListUpload | None
+    context: Context,
+    account_id: int,
+    campaign_id: int | None,
+    rows: Rows,
+    upload: ListUpload | None,
 ) -> web.Response:
     """Say what would become of the rows."""
     first = await _first(rows)

@@ -124,6 +124,16 @@ ROUTES = (
     ),
     Route(
         "POST",
+        "/v1/lists/check",
+        "checkList",
+        numbers.check,
+        "Say what would become of the rows of a list in a new campaign; nothing is written",
+        models.AddedNumbers,
+        query=models.ListReading,
+        bodies={JSON: models.NEW_NUMBERS, **dict.fromkeys(sorted(numbers.FILE_TYPES))},
+    ),
+    Route(
+        "POST",
         "/v1/campaigns/{id}/numbers/remove",
         "removeNumbers",
         numbers.remove,

@@ -47,15 +47,17 @@ WHERE NOT EXISTS (SELECT FROM fresh WHERE fresh.rank = given.rank) OR EXISTS (
 
 @contextlib.asynccontextmanager
 async def begin(
-    db: Database, account_id: int, campaign_id: int
+    db: Database, account_id: int, campaign_id: int | None
 ) -> AsyncIterator[Callable[[Sequence[NewCall]], Awaitable[AddReport]]]:
     """Give a function that says of each batch of a list what `numbers.add` would.
 
-    Holds a connection and writes nothing that lasts. Raises `NotFound` and `CampaignClosed`.
+    Without `campaign_id` it is for a campaign that is still to be created. Holds a connection and
+    writes nothing that lasts. Raises `NotFound` and `CampaignClosed`.
     """
     async with session(db) as connection:
-        async with transaction(connection):
-            await imports.lock_open_campaign(connection, account_id, campaign_id)
+        if campaign_id is not None:
+            async with transaction(connection):
+                await imports.lock_open_campaign(connection, account_id, campaign_id)
         await connection.execute(FORGET)
         await connection.execute(REMEMBER)
         try:
@@ -65,7 +67,9 @@ async def begin(
                 await connection.execute(FORGET)
 
 
-async def _check(connection: Connection, campaign_id: int, new: Sequence[NewCall]) -> AddReport:
+async def _check(
+    connection: Connection, campaign_id: int | None, new: Sequence[NewCall]
+) -> AddReport:
     ranks = await connection.fetchval(
         CHECK,
         campaign_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dialer.store import imports, rows
 from dialer.store.pool import transaction
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dialer.store.pool import Connection, Database
     from dialer.store.records import NewCall
 
+T = TypeVar("T")
+
 BATCH = 5000
 """How many rows one call of `add` takes well."""
 
@@ -25,7 +27,8 @@ DUPLICATE = "the campaign has this number with the same payload already"
 # row: claims need that one.
 LOCK_LIST = "SELECT pg_advisory_xact_lock(1852403250, hashint8($1))"
 
-# One `due` for the whole batch: the list order decides among them, by their positions.
+# One `due` for the whole batch: the list order decides among them, by their positions. Of most
+# lists the arrays after the payloads are NULL, which unnest takes for NULL in every row.
 ADD = """
 WITH last AS (
     SELECT coalesce((
@@ -33,12 +36,13 @@ WITH last AS (
 ), added AS (
     INSERT INTO calls (account_id, campaign_id, import_id, position, number, dialable, problem,
         payload, priority, max_attempts, retry_interval_seconds, alternates, next_number, due)
-    SELECT $1, $2, $4, last.position + n.rank, n.number, n.dialable, n.problem, n.payload::jsonb,
-        n.priority, n.max_attempts, n.retry_interval_seconds, n.alternates::text[], n.number,
+    SELECT $1, $2, $4, last.position + n.rank, n.number, n.problem IS NULL,
+        coalesce(n.problem, ''), n.payload::jsonb, coalesce(n.priority, 0), n.max_attempts,
+        n.retry_interval_seconds, coalesce(n.alternates::text[], '{}'), n.number,
         coalesce($3::timestamptz, now())
-    FROM last, unnest($5::text[], $6::boolean[], $7::text[], $8::text[], $9::integer[],
-            $10::integer[], $11::integer[], $12::text[])
-        WITH ORDINALITY AS n (number, dialable, problem, payload, priority, max_attempts,
+    FROM last, unnest($5::text[], $6::text[], $7::text[], $8::integer[], $9::integer[],
+            $10::integer[], $11::text[])
+        WITH ORDINALITY AS n (number, payload, problem, priority, max_attempts,
             retry_interval_seconds, alternates, rank)
     ORDER BY n.rank
     ON CONFLICT (campaign_id, number, md5(payload::text)) DO NOTHING
@@ -111,15 +115,19 @@ async def _insert(
         now,
         import_id,
         [row.number for row in new],
-        [row.dialable for row in new],
-        [row.problem and rows.clean(row.problem) for row in new],
         [payload_json(row.payload) for row in new],
-        [row.priority for row in new],
-        [row.max_attempts for row in new],
-        [row.retry_interval_seconds for row in new],
-        [_array(row.alternates) for row in new],
+        _column([None if row.dialable else rows.clean(row.problem) for row in new]),
+        _column([row.priority or None for row in new]),
+        _column([row.max_attempts for row in new]),
+        _column([row.retry_interval_seconds for row in new]),
+        _column([_array(row.alternates) if row.alternates else None for row in new]),
     )
     return tuple(new[rank - 1] for rank in ranks or ())
+
+
+def _column(values: list[T | None]) -> list[T | None] | None:
+    """Return a column, or None where it says nothing of any row."""
+    return None if values.count(None) == len(values) else values
 
 
 def payload_json(payload: Mapping[str, str]) -> str:
