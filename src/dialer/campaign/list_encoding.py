@@ -158,6 +158,8 @@ def _known(told: str) -> str:
         name = codecs.lookup(told).name
     except LookupError:
         name = ""
+    if name == "iso8859-1":
+        name = "cp1252"  # which is what those mean who say so
     if name not in KNOWN:
         raise NumberListError(f"encoding {told!r} is not known here; take {', '.join(KNOWN)}")
     return name
