@@ -140,11 +140,13 @@ async def test_the_event_loop_is_not_held_up_while_a_workbook_is_read(api, path)
             longest = max(longest, time.thread_time() - before)
 
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # as dialer serve does
     watching = asyncio.create_task(watch())
-    answer = await upload(api, path, data)
-    watching.cancel()
-    gc.unfreeze()
+    try:
+        answer = await upload(api, path, data)
+    finally:
+        watching.cancel()
+        gc.unfreeze()
     assert answer["added"] == 20_000
     assert longest < 0.05
 

@@ -28,7 +28,9 @@ def test_campaign():
     assert settings.trunks == [trunk.name]
 
 
-@pytest.mark.parametrize(("name", "extensions"), [("example", None), ("lab", "[0-9]{4}")])
+@pytest.mark.parametrize(
+    ("name", "extensions"), [("example", None), ("settings", None), ("lab", "[0-9]{4}")]
+)
 def test_list(name, extensions):
     numbers = NumberList(re.compile(extensions) if extensions else None)
     rows = [*numbers.feed((ROOT / "config" / "lists" / f"{name}.csv").read_bytes())]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dialer.api import inputs
+from dialer.api.list_workbook import Workbook
 from dialer.api.problem import Problem
-from dialer.api.workbook import Workbook
 from dialer.campaign.list_format import LONGEST_MARK, ListFormat, format_of
 from dialer.campaign.list_row import NumberListError, RowProblem
 from dialer.campaign.number_columns import NumberColumns

@@ -99,7 +99,8 @@ DIGITS = st.from_regex(r"[0-9]{1,18}", fullmatch=True) | st.builds(
 @given(DIGITS)
 @settings(max_examples=500)
 def test_the_quick_answer_is_that_of_the_library(digits):
-    assert normalise("+" + digits) == number._examined(digits)
+    if number._plainly_possible(digits):
+        assert number._examined(digits) == Number("+" + digits)
 
 
 @given(st.text() | st.from_regex(r"[+0-9 ()\-.\r\n;@?>%]{1,30}", fullmatch=True))
