@@ -4,7 +4,7 @@ import re
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dialer.campaign import number
@@ -97,6 +97,9 @@ DIGITS = st.from_regex(r"[0-9]{1,18}", fullmatch=True) | st.builds(
 
 
 @given(DIGITS)
+@example("03110000")
+@example("3758805247554")  # Belarus, with the prefix for calls within
+@example("86121877038248")
 @settings(max_examples=500)
 def test_the_quick_answer_is_that_of_the_library(digits):
     if number._plainly_possible(digits):
