@@ -15,6 +15,7 @@ from dialer.config_section import Section, host_and_port
 Codec = Literal["PCMU", "PCMA"]
 AssertingHeader = Literal["P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"]
 User = Annotated[str, StringConstraints(pattern=r"^\+?[A-Za-z0-9_.-]{1,64}$")]
+AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Prefix = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{1,20}$")]
 
 
@@ -81,7 +82,7 @@ class Trunk(Section):
     match: tuple[Prefix, ...] = ()
     priority: Annotated[int, Field(ge=0, le=1000)] = 0
     weight: Annotated[int, Field(ge=0, le=1000)] = 1
-    accounts: tuple[int, ...] = ()
+    accounts: tuple[int | AccountName, ...] = ()
     max_calls: Annotated[int, Field(ge=1, le=100_000)] = 10
     calls_per_second: Annotated[float, Field(gt=0, le=1000)] = 1.0
     ring_seconds: Annotated[float, Field(ge=5, le=600)] = 120.0

@@ -32,8 +32,9 @@ from dialer.metrics import Metrics
 from dialer.our_side import start_user_agent
 from dialer.store import migrate
 from dialer.store.embedded import EmbeddedPostgres
-from dialer.store.errors import Unavailable
+from dialer.store.errors import StoreError, Unavailable
 from dialer.store.pool import close_pool, open_pool
+from dialer.trunk_accounts import TrunkAccounts
 from dialer.ua.call_trace import CallTraces
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ class Service:
         self.engine: Engine | None = None
         self._trunk_names = {trunk.name for trunk in settings.trunk}
         self._trunk_set = TrunkSet()
+        self._accounts = TrunkAccounts()
+        self._pool: Pool | None = None  # once everything goes by what it says of accounts
+        self._looking_up: asyncio.Task[None] | None = None
         self.api_url = ""
         self._with_engine = engine
         self._with_api = api
@@ -118,6 +122,7 @@ class Service:
             await upgrade(url)
             pool = await open_pool(url, size=self.settings.database.pool_size)
             self._parts.push_async_callback(close_pool, pool)
+            await self._look_accounts_up(pool)
             if api is not None:
                 await self._start_api(pool, api)
             if trunks is not None:
@@ -143,11 +148,44 @@ class Service:
             return
         try:
             settings = config.load(self.settings.source[0])
-            trunks = self._trunks(settings) if self._with_engine else TrunkSet()
+            if self._pool is not None and self._accounts.unknown(settings):
+                work = self._reload_with_accounts(self._pool, settings)
+                self._looking_up = asyncio.create_task(work, name="accounts of trunks")
+            else:
+                self._take(settings)
         except ConfigError as error:
             log.error("the configuration stays as it was", reason=str(error))  # noqa: TRY400 - the line says it all
-            return
+
+    async def _reload_with_accounts(self, pool: Pool, settings: Config) -> None:
+        """Go by a configuration that names accounts which were not looked up yet."""
+        try:
+            await self._accounts.look_up(pool, settings)
+            self._take(settings)
+        except (ConfigError, StoreError) as error:
+            log.error("the configuration stays as it was", reason=str(error))  # noqa: TRY400 - the line says it all
+
+    async def _look_accounts_up(self, pool: Pool) -> None:
+        """Let trunks know the accounts that they name; raises ConfigError and store errors."""
+        looked_up = None
+        while looked_up is not self.settings:  # it may be read again meanwhile
+            looked_up = self.settings
+            await self._accounts.look_up(pool, looked_up)
+        if self._with_engine:
+            self._trunk_set.take(self._trunks(self.settings))
+        self._accounts.take(self.settings)
+        self._pool = pool
+        self._parts.push_async_callback(self._stop_looking_up)
+
+    async def _stop_looking_up(self) -> None:
+        if self._looking_up is not None:
+            self._looking_up.cancel()
+            await asyncio.wait({self._looking_up})
+
+    def _take(self, settings: Config) -> None:
+        """Go by another configuration from now on; raises ConfigError."""
+        trunks = self._trunks(settings) if self._with_engine else TrunkSet()
         changes = self._trunk_set.take(trunks)
+        self._accounts.take(settings)
         self._trunk_names.clear()
         self._trunk_names.update(trunk.name for trunk in settings.trunk)
         if self.engine is not None:
@@ -161,7 +199,7 @@ class Service:
         self.settings = settings
 
     def _trunks(self, settings: Config) -> TrunkSet:
-        trunks = TrunkSet.from_config(settings, self.clock.monotonic())
+        trunks = TrunkSet.from_config(settings, self.clock.monotonic(), self._accounts.ids)
         if not trunks:
             raise ConfigError(
                 "no [[trunk]] is configured, so no call can be placed;"
@@ -247,6 +285,7 @@ class Service:
             allowed_hosts=self.settings.api.allowed_hosts,
             internal_numbers=self.settings.numbers.internal_pattern(),
             known_trunks=self._trunk_names,
+            trunk_accounts=self._accounts.by_trunk,
             prompts=(self.settings.path(self.settings.prompts), HELLO.parent),
             max_upload_bytes=self.settings.api.max_upload_mib * 1024 * 1024,
             engine_ready=self._engine_ready,

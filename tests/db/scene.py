@@ -135,11 +135,11 @@ def listed(count, first=100):
     return [NewCall(f"+4930{first + i:06}", line=i + 1) for i in range(count)]
 
 
-async def campaign(db, count=0, settings=SETTINGS, *, promote=True, **more):
-    """A campaign in progress with some calls, promoted."""
+async def campaign(db, count=0, settings=SETTINGS, *, first=100, promote=True, **more):
+    """A campaign in progress with some calls, promoted; numbers count from `first`."""
     made = await campaigns.create(db, DEFAULT_ACCOUNT, dataclasses.replace(settings, **more))
     if count:
-        await numbers.add(db, DEFAULT_ACCOUNT, made.id, listed(count))
+        await numbers.add(db, DEFAULT_ACCOUNT, made.id, listed(count, first))
     made = await act(db, made, CampaignAction.START)
     if promote:
         await promotion.promote(db)

@@ -56,7 +56,7 @@ async def test_nothing_is_dialed_once_the_lease_has_run_out(pool):
 @pytest.mark.parametrize("action", [CampaignAction.PAUSE, CampaignAction.FINISH])
 async def test_nothing_is_dialed_after_a_pause_or_finish(pool, action):
     campaign = await scene.campaign(pool, 2)
-    other = await scene.campaign(pool, 1)
+    other = await scene.campaign(pool, 1, first=200)
     node = await scene.node(pool)
     claimed = await node.claim(campaign) + await node.claim(other)
     await scene.act(pool, campaign, action)
@@ -320,7 +320,7 @@ async def test_a_restarted_node_takes_over_what_it_held_before(pool):
 
 
 async def test_finish_with_hang_up_names_the_calls_to_hang_up(pool):
-    campaign, other = await scene.campaign(pool, 2), await scene.campaign(pool, 1)
+    campaign, other = await scene.campaign(pool, 2), await scene.campaign(pool, 1, first=200)
     node = await scene.node(pool)
     legs = await node.dial_all(campaign)
     await node.dial_all(other)

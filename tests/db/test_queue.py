@@ -107,7 +107,7 @@ async def test_the_campaigns_limit_counts_what_is_claimed_and_under_way(pool):
 
 async def test_trunks_are_filled_in_the_campaigns_order_and_shared_between_campaigns(pool):
     one = await scene.campaign(pool, 9, trunks=("a", "b"))
-    two = await scene.campaign(pool, 9, trunks=("b", "a"))
+    two = await scene.campaign(pool, 9, first=200, trunks=("b", "a"))
     node = await scene.node(pool)
     limits = {"a": 2, "b": 3, "not of the campaign": 9}
     assert [call.trunk for call in await node.claim(one, 3, limits)] == ["a", "a", "b"]
@@ -125,7 +125,7 @@ async def test_a_lowered_limit_claims_nothing_until_calls_end(pool):
 
 async def test_nodes_that_claim_at_once_share_the_calls_and_keep_the_limits(pool):
     campaign = await scene.campaign(pool, 60, max_simultaneous_calls=50)
-    other = await scene.campaign(pool, 60)
+    other = await scene.campaign(pool, 60, first=200)
     crowd = [await scene.node(pool, f"node {i}") for i in range(6)]
     limits = {"lab": 70}
     batches = await asyncio.gather(

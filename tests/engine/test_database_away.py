@@ -140,7 +140,7 @@ def is_commit_after(statement):
 
 
 LOST = {
-    "claim": is_commit_after(b"ready.call_id = picked.call_id"),
+    "claim": is_commit_after(b"phase = 'claimed', node = $2"),
     "commit of the attempts": lambda data, _: b'"caller_id"' in data,
     "progress": lambda data, _: b'"first_provisional_at"' in data,
     "results": lambda data, _: b'"final_status"' in data,

@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from dialer.api import openapi
+from dialer.api.bearers import Bearers
 from dialer.api.context import CONTEXT, Context
 from dialer.api.guard import SAFE_METHODS, guard
 from dialer.api.problem import answer_problems
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dialer.store.pool import Pool
 
 PUBLIC = frozenset(route.path for route in ROUTES if route.public)
+BY_REQUEST = {(route.method, route.path): route for route in ROUTES}
 CLOSING_SECONDS = 5.0  # what a request under way gets at the end
 LINGER_SECONDS = 2.0  # for which the rest of a refused body is read, so that the refusal arrives
 
@@ -38,9 +40,10 @@ def create_app(
     pool: Pool, settings: ApiSettings, clock: Clock, metrics: Metrics | None = None
 ) -> web.Application:
     """Return the API over the store; it starts nothing and closes nothing that it is given."""
-    context = Context(pool, settings, clock, metrics or Metrics(), _document())
+    bearers = Bearers(pool, settings.token, clock)
+    context = Context(pool, settings, clock, metrics or Metrics(), _document(), bearers)
     app = web.Application(
-        middlewares=[_measure(context), answer_problems, guard(settings, PUBLIC)],
+        middlewares=[_measure(context), answer_problems, guard(settings, BY_REQUEST, bearers)],
         client_max_size=settings.max_body_bytes,
     )
     app[CONTEXT] = context

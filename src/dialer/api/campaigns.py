@@ -28,7 +28,7 @@ async def create(request: web.Request) -> web.Response:
     """Create a draft."""
     context = context_of(request)
     settings = await inputs.json_body(request, models.CAMPAIGN_SETTINGS, context.settings)
-    _check(settings, context)
+    _check(settings, context, account_of(request))
     wanted = records.CampaignSettings(**_stored(settings.model_dump()))
     record = await campaigns.create(context.pool, account_of(request), wanted)
     response = answer(shown(record), status=201)
@@ -79,7 +79,7 @@ async def change(request: web.Request) -> web.Response:
     named = changes.model_fields_set
     if not named:
         raise invalid([("", "names no setting to change")], "body")
-    _check(changes, context)
+    _check(changes, context, account_of(request))
     stored = _stored(changes.model_dump(include=named))
     for tries_left in reversed(range(CHANGE_TRIES)):
         old = await campaigns.get(context.pool, account_of(request), campaign_id)
@@ -153,9 +153,13 @@ async def _act(
         ) from None
 
 
-def _check(settings: CampaignSettings, context: Context) -> None:
-    """Refuse what fits the model and cannot be: a trunk or prompt that is not there, a bad time."""
-    known = context.settings.known_trunks
+def _check(settings: CampaignSettings, context: Context, account_id: int) -> None:
+    """Refuse what fits the model and cannot be: a trunk or prompt that is not there, a bad time.
+
+    A trunk that the account may not use is not there for it.
+    """
+    offered = context.settings.known_trunks
+    known = [name for name in offered if context.settings.may_use(name, account_id)]
     names = ", ".join(sorted(known)) or "none"
     errors = [
         (f"/trunks/{place}", f"there is no trunk {name!r} in the configuration; it has {names}")

@@ -13,15 +13,17 @@ from dialer.store.records import DEFAULT_ACCOUNT
 if TYPE_CHECKING:
     import pydantic
 
+    from dialer.api.bearers import Bearers
     from dialer.api.settings import ApiSettings
     from dialer.clock import Clock
     from dialer.metrics import Metrics
+    from dialer.store.account_records import Bearer
     from dialer.store.pool import Pool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Context:
-    """The parts that handlers use; `document` is the OpenAPI one.
+    """The parts that handlers use; `document` is the OpenAPI one, `bearers` who shows tokens.
 
     `dry_runs` bounds those that go on at a time, since each holds a connection.
     """
@@ -31,10 +33,13 @@ class Context:
     clock: Clock
     metrics: Metrics
     document: bytes
+    bearers: Bearers
     dry_runs: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(2))
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context")
+BEARER: web.RequestKey[Bearer] = web.RequestKey("bearer")
+"""Under which the guard puts who sent a request."""
 
 
 def context_of(request: web.Request) -> Context:
@@ -42,9 +47,19 @@ def context_of(request: web.Request) -> Context:
     return request.app[CONTEXT]
 
 
-def account_of(_request: web.Request) -> int:
+def bearer_of(request: web.Request) -> Bearer:
+    """Return who sent the request, which is of a route that is not public."""
+    return request[BEARER]
+
+
+def account_of(request: web.Request) -> int:
     """Return the account whose data the request is about."""
-    return DEFAULT_ACCOUNT
+    return bearer_of(request).account_id
+
+
+def runs_instance(request: web.Request) -> bool:
+    """Whether the request is of the default account, whose people run the instance."""
+    return account_of(request) == DEFAULT_ACCOUNT
 
 
 def answer(model: pydantic.BaseModel, *, status: int = 200) -> web.Response:

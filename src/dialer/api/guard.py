@@ -1,22 +1,26 @@
-"""Who may ask: Host, Origin and token, checked before anything else is done."""
+"""Who may ask: Host, Origin, token and role, checked before anything else is done."""
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import re
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from dialer.api.context import BEARER
 from dialer.api.problem import Problem
+from dialer.store.records import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Mapping
 
     from aiohttp.typedefs import Handler, Middleware
 
+    from dialer.api.bearers import Bearers
+    from dialer.api.route import Route
     from dialer.api.settings import ApiSettings
+    from dialer.store.account_records import Bearer
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -26,19 +30,24 @@ _AUTHORITY = re.compile(
 _DEFAULT_PORT = {"http": 80, "https": 443}
 
 
-def guard(settings: ApiSettings, public: Collection[str]) -> Middleware:
+def guard(
+    settings: ApiSettings, routes: Mapping[tuple[str, str], Route], bearers: Bearers
+) -> Middleware:
     """Return the middleware that refuses what a stranger or another site's web page sends.
 
-    `public` paths need no token.
+    `routes` by method and path say which role a request needs. Who sent it is put on it.
     """
-    expected = None if settings.token is None else settings.token.encode()
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         authority = _checked_host(request, settings)
         _check_origin(request, authority)
-        if expected is not None and request.path not in public:
-            _check_token(request, expected)
+        route = routes.get((request.method, _path(request)))
+        if route is None or route.role is not None:
+            bearer = await _bearer(request, bearers)
+            if route is not None:
+                _check_role(route, bearer)
+            request[BEARER] = bearer
         return await handler(request)
 
     return check
@@ -98,14 +107,41 @@ def _lower(*texts: str | None) -> tuple[str | None, ...]:
     return tuple(text.lower() if text else None for text in texts)
 
 
-def _check_token(request: web.Request, expected: bytes) -> None:
-    """Require `Authorization: Bearer <token>` (RFC 6750), compared in constant time."""
+def _path(request: web.Request) -> str:
+    """Return the path of the request's route as the route table has it."""
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
+
+
+async def _bearer(request: web.Request, bearers: Bearers) -> Bearer:
+    """Return who shows `Authorization: Bearer <token>` (RFC 6750), or sends none where none must.
+
+    A bearer token that is given is always checked.
+    """
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(
-        given.strip().encode("utf-8", "surrogateescape"), expected
-    ):
+    if scheme.lower() == "bearer":
+        found = await bearers.find(given.strip())
+    else:
+        found = bearers.nobody
+    if found is None:
         raise Problem(
             401,
-            "the request needs the header Authorization: Bearer <the API's token>",
+            "the request needs the header Authorization: Bearer <token>, with a token that works",
             headers={"WWW-Authenticate": 'Bearer realm="dialer"'},
+        )
+    return found
+
+
+def _check_role(route: Route, bearer: Bearer) -> None:
+    """Refuse what the role or the account of the bearer does not suffice for (403)."""
+    if route.role is not None and not bearer.role.may(route.role):
+        raise Problem(
+            403,
+            f"{route.name} needs the role {route.role}; the token {bearer.name!r} has the role"
+            f" {bearer.role}",
+        )
+    if route.instance and bearer.account_id != DEFAULT_ACCOUNT:
+        raise Problem(
+            403,
+            f"{route.name} is about the whole instance, which needs a token of the default account",
         )

@@ -30,7 +30,12 @@ Steers call campaigns and reads what became of every call.
 Every refusal is a problem (RFC 9457) whose `detail` says in one line what is wrong, where, and \
 what to do. Any request may get 400, 401 (token), 403 (web page of another origin), 408, 413, \
 415, 421 (Host is not a name of the service), 422 (input that does not fit; `errors` holds JSON \
-pointers) and 503 with Retry-After (Postgres is away)."""
+pointers) and 503 with Retry-After (Postgres is away).
+
+A token is of one account and has a role: a viewer reads, an operator also creates, changes and \
+steers, an admin also makes tokens and steers trunks. `x-role` of an operation says which role it \
+needs; 403 tells where the token's does not suffice. Nothing of another account is ever seen: it \
+is 404."""
 
 _FILE = {
     "text/csv": {"type": "string"},
@@ -127,8 +132,15 @@ def _operation(route: Route, schemas: _Schemas) -> JsonObject:
         },
         "default": {"description": "A problem", "content": refused},
     }
-    if route.public:
+    if route.role is None:
         operation["security"] = []
+    else:
+        operation["x-role"] = route.role.value
+        operation["responses"]["403"] = {
+            "description": f"The token has a lesser role than {route.role.value}"
+            + (", or is not one of the default account" if route.instance else ""),
+            "content": refused,
+        }
     return operation
 
 

@@ -11,6 +11,8 @@ from aiohttp import web
 if TYPE_CHECKING:
     import pydantic
 
+    from dialer.campaign.role import Role
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -21,6 +23,8 @@ class Route:
     `bodies`: what the request's body may be, shape by content type, None for a file.
     `answer`: the shape of the answer, or its content type where it is not JSON; None: no body.
     `refusals`: what a status means here, besides the statuses that any request may get.
+    `role`: what a token must at least have; None: no token is needed. `instance`: only for the
+    default account, since it is about the instance and not about an account.
     """
 
     method: str
@@ -34,4 +38,10 @@ class Route:
     bodies: Mapping[str, pydantic.TypeAdapter[Any] | None] = dataclasses.field(default_factory=dict)
     body_required: bool = True
     refusals: Mapping[int, str] = dataclasses.field(default_factory=dict)
-    public: bool = False
+    role: Role | None = dataclasses.field(kw_only=True)
+    instance: bool = False
+
+    @property
+    def public(self) -> bool:
+        """Whether anybody may ask, without a token."""
+        return self.role is None

@@ -16,6 +16,7 @@ from dialer.api import (
     trunks,
 )
 from dialer.api.route import Route
+from dialer.campaign.role import Role
 
 JSON = "application/json"
 NO_CAMPAIGN = {404: "There is no such campaign"}
@@ -38,6 +39,7 @@ ROUTES = (
         models.Campaign,
         status=201,
         bodies={JSON: models.CAMPAIGN_SETTINGS},
+        role=Role.OPERATOR,
     ),
     Route(
         "GET",
@@ -47,6 +49,7 @@ ROUTES = (
         "List campaigns, newest first",
         models.CampaignPage,
         query=models.CampaignQuery,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -56,6 +59,7 @@ ROUTES = (
         "Read a campaign, with its calls counted by status",
         models.CampaignWithCounts,
         refusals=NO_CAMPAIGN,
+        role=Role.VIEWER,
     ),
     Route(
         "PATCH",
@@ -66,6 +70,7 @@ ROUTES = (
         models.Campaign,
         bodies={JSON: models.CAMPAIGN_CHANGES},
         refusals=CLOSED,
+        role=Role.OPERATOR,
     ),
     Route(
         "DELETE",
@@ -76,6 +81,7 @@ ROUTES = (
         None,
         status=204,
         refusals=NO_CAMPAIGN,
+        role=Role.OPERATOR,
     ),
     *(
         Route(
@@ -88,6 +94,7 @@ ROUTES = (
             bodies={JSON: body},
             body_required=False,
             refusals=REFUSED_MOVE,
+            role=Role.OPERATOR,
         )
         for action, handler, summary, body in (
             (
@@ -121,6 +128,7 @@ ROUTES = (
         query=models.ListQuery,
         bodies={JSON: models.NEW_NUMBERS, **dict.fromkeys(sorted(numbers.FILE_TYPES))},
         refusals=CLOSED,
+        role=Role.OPERATOR,
     ),
     Route(
         "POST",
@@ -131,6 +139,7 @@ ROUTES = (
         models.AddedNumbers,
         query=models.ListReading,
         bodies={JSON: models.NEW_NUMBERS, **dict.fromkeys(sorted(numbers.FILE_TYPES))},
+        role=Role.OPERATOR,
     ),
     Route(
         "POST",
@@ -141,6 +150,7 @@ ROUTES = (
         models.RemovedNumbers,
         bodies={JSON: models.REMOVE_NUMBERS},
         refusals={404: "There is no such campaign, or it has no such import"},
+        role=Role.OPERATOR,
     ),
     Route(
         "GET",
@@ -151,6 +161,7 @@ ROUTES = (
         models.ImportPage,
         query=models.Page,
         refusals=NO_CAMPAIGN,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -160,6 +171,7 @@ ROUTES = (
         "Read what became of a list",
         models.Import,
         refusals=NO_IMPORT,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -169,6 +181,7 @@ ROUTES = (
         "Read the rows of a list that did not go in, with line and reason, as CSV",
         "text/csv",
         refusals=NO_IMPORT,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -179,6 +192,7 @@ ROUTES = (
         models.CallPage,
         query=models.CallQuery,
         refusals=NO_CAMPAIGN,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -188,6 +202,7 @@ ROUTES = (
         "Read every call of a campaign as CSV, in list order",
         "text/csv",
         refusals=NO_CAMPAIGN,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -197,6 +212,7 @@ ROUTES = (
         "Read a call with its attempts, their legs and the evidence",
         models.CallWithAttempts,
         refusals=NO_CALL,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -206,6 +222,7 @@ ROUTES = (
         "Read the SIP messages of a call, as long as they are kept",
         trace_models.CallMessages,
         refusals=NO_CALL,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -215,6 +232,7 @@ ROUTES = (
         "Read the SIP messages and first RTP packets of a call as a capture file",
         "application/vnd.tcpdump.pcap",
         refusals=NO_CALL,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -224,6 +242,7 @@ ROUTES = (
         "List the calls of all campaigns, of deleted ones too, the last added first",
         models.CallPage,
         query=models.CallQuery,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -232,6 +251,7 @@ ROUTES = (
         trunks.list_all,
         "List the trunks: definition, health on every node, hold, calls up and of the last hour",
         trunk_models.TrunkList,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -241,6 +261,7 @@ ROUTES = (
         "Read a trunk with its last failures",
         trunk_models.TrunkWithFailures,
         refusals=NO_TRUNK,
+        role=Role.VIEWER,
     ),
     Route(
         "POST",
@@ -251,6 +272,8 @@ ROUTES = (
         trunk_models.Trunk,
         bodies={JSON: trunk_models.HOLD_TRUNK},
         refusals=NO_TRUNK,
+        role=Role.ADMIN,
+        instance=True,
     ),
     Route(
         "POST",
@@ -262,6 +285,8 @@ ROUTES = (
         bodies={JSON: models.NOTHING},
         body_required=False,
         refusals=NO_TRUNK,
+        role=Role.ADMIN,
+        instance=True,
     ),
     Route(
         "GET",
@@ -270,7 +295,7 @@ ROUTES = (
         service.alive,
         "Whether the process lives",
         models.Health,
-        public=True,
+        role=None,
     ),
     Route(
         "GET",
@@ -279,7 +304,7 @@ ROUTES = (
         service.ready,
         "Whether calls can be placed: Postgres answers, its schema is current, the engine is up",
         models.Health,
-        public=True,
+        role=None,
     ),
     Route(
         "GET",
@@ -288,6 +313,8 @@ ROUTES = (
         service.metrics,
         "Counters and gauges in Prometheus's text format",
         "text/plain",
+        role=Role.VIEWER,
+        instance=True,
     ),
     Route(
         "GET",
@@ -296,6 +323,6 @@ ROUTES = (
         service.document,
         "This document",
         JSON,
-        public=True,
+        role=None,
     ),
 )

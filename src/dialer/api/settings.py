@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -32,10 +32,11 @@ class ApiSettings:
     `token`: the bearer token, required on any address but loopback. `allowed_hosts`: names under
     which clients reach us besides loopback and the bound address. `internal_numbers`: what an
     extension of the PBX looks like. `known_trunks`: what campaigns may name, as it stands at any
-    time. `prompts`: the folders of the prompts that they may name; without any, every name is
-    taken. `max_body_bytes`: of a JSON body; `max_upload_bytes`: of a list. `read_timeout`: seconds
-    a client may keep us waiting for the head of a request, a JSON body, or the next piece of a
-    list. `engine_ready`: None, or why this node cannot place calls now.
+    time; `trunk_accounts`: whose campaigns may, for trunks that not all may name. `prompts`: the
+    folders of the prompts that they may name; without any, every name is taken. `max_body_bytes`:
+    of a JSON body; `max_upload_bytes`: of a list. `read_timeout`: seconds a client may keep us
+    waiting for the head of a request, a JSON body, or the next piece of a list. `engine_ready`:
+    None, or why this node cannot place calls now.
     """
 
     bind_host: str = "127.0.0.1"
@@ -44,6 +45,7 @@ class ApiSettings:
     allowed_hosts: tuple[str, ...] = ()
     internal_numbers: re.Pattern[str] | None = None
     known_trunks: Collection[str] = frozenset()
+    trunk_accounts: Mapping[str, Collection[int]] = dataclasses.field(default_factory=dict)
     prompts: tuple[Path, ...] = ()
     max_body_bytes: int = 4 * 1024 * 1024
     max_upload_bytes: int = 512 * 1024 * 1024
@@ -64,6 +66,11 @@ class ApiSettings:
                 f"api: listening on {self.bind_host} needs a token, since others can reach it;"
                 " set one (openssl rand -hex 32), or listen on 127.0.0.1"
             )
+
+    def may_use(self, trunk: str, account_id: int) -> bool:
+        """Whether campaigns of an account may name a trunk."""
+        accounts = self.trunk_accounts.get(trunk)
+        return trunk in self.known_trunks and (not accounts or account_id in accounts)
 
     def answers_to(self, host: str) -> bool:
         """Whether `host`, a name or address without port, is one of ours."""

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from dialer.campaign.outcome import RetryKind
+from dialer.campaign.outcome import Outcome, RetryKind
 from dialer.campaign.status import CallStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dialer.campaign.evidence import Evidence
-    from dialer.campaign.outcome import Outcome, Rule
+    from dialer.campaign.outcome import Rule
 
 # With these codes Retry-After speaks of the person called (RFC 3261 §20.33).
 RETRY_AFTER_CODES = frozenset({404, 480, 486, 600, 603})
 LONGEST_RETRY_AFTER = dt.timedelta(days=30)  # whatever a peer writes, the call stays in reach
 
 SHORTEST_WAIT = dt.timedelta(seconds=1)
+
+ThenDials = Literal["same", "next", "others"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,13 +30,14 @@ class History:
 
     `counted` attempts have used up a place, the last `technical_in_a_row` were the trunk's
     fault, `declined` had an outcome that is retried once only. `was` is the status that the call
-    waited in: planned or retry_scheduled.
+    waited in: planned or retry_scheduled. `alternates` other numbers of the person are left.
     """
 
     counted: int = 0
     technical_in_a_row: int = 0
     declined: int = 0
     was: CallStatus = CallStatus.PLANNED
+    alternates: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Decision:
     `status` is what the call becomes now; `final_status` what it takes instead of waiting, where
     its campaign is finished meanwhile or later. `next_attempt_at` is later than now where the
     call waits, and None where it is over. `technical_in_a_row` and `declined` are the new values.
+    `then_dials` says which number of the person the next attempt is for.
     """
 
     outcome: Outcome
@@ -68,6 +72,7 @@ class Decision:
     next_attempt_at: dt.datetime | None
     technical_in_a_row: int
     declined: int
+    then_dials: ThenDials
 
 
 def decide(
@@ -78,17 +83,21 @@ def decide(
     An attempt that rang or was answered counts, whatever its rule says. The wait is the
     campaign's interval for this outcome, failing that the rule's own, failing that the
     campaign's general one: what a person set for an outcome goes before what the table knows of
-    it, and the table before what the person set for all.
+    it, and the table before what the person set for all. Of several numbers of a person each
+    attempt that counts is followed by one to the next; a number that does not exist is left out,
+    and the next one dialled without a wait.
     """
     counts = rule.counts or evidence.rang or evidence.answered
     counted = history.counted + counts
     technical_in_a_row = 0 if counts else history.technical_in_a_row + 1
     declined = history.declined + (rule.retry.kind is RetryKind.ONCE)
+    left_out = rule.outcome is Outcome.INVALID_NUMBER and history.alternates > 0
     again = (
         counted < policy.max_attempts
         and technical_in_a_row < policy.technical_cap
-        and _wanted(rule.retry.kind, declined, policy)
+        and (left_out or _wanted(rule.retry.kind, declined, policy))
     )
+    wait = SHORTEST_WAIT if left_out else _wait(rule, evidence, policy)
     untouched = rule.retry.kind is RetryKind.SOON and not counts
     waiting = history.was if untouched else CallStatus.RETRY_SCHEDULED
     return Decision(
@@ -97,10 +106,19 @@ def decide(
         status=waiting if again else rule.final,
         final_status=rule.final,
         counts=counts,
-        next_attempt_at=now + _wait(rule, evidence, policy) if again else None,
+        next_attempt_at=now + wait if again else None,
         technical_in_a_row=technical_in_a_row,
         declined=declined,
+        then_dials=_then_dials(history, again=again, counts=counts, left_out=left_out),
     )
+
+
+def _then_dials(history: History, *, again: bool, counts: bool, left_out: bool) -> ThenDials:
+    if not again or not history.alternates:
+        return "same"
+    if left_out:
+        return "others"
+    return "next" if counts else "same"
 
 
 def _wanted(kind: RetryKind, declined: int, policy: RetryPolicy) -> bool:

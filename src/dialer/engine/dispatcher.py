@@ -12,6 +12,7 @@ from dialer.campaign.pacing import TokenBucket
 from dialer.engine import placer
 from dialer.engine.trunk_set import burst_of
 from dialer.store import attempts, promotion, queue, withdrawal
+from dialer.store.records import Refusal
 from dialer.ua.media import NoPortAvailable
 
 if TYPE_CHECKING:
@@ -164,7 +165,8 @@ class Dispatcher:
         nobodys = await queue.claim_unroutable(
             self._pool, campaign.id, node, epoch, self._batch, beginnings
         )
-        await self._undialed.record(nobodys, LocalCause.NO_ROUTE)
+        why = Refusal(LocalCause.NO_ROUTE, "")
+        await self._undialed.record((call, call.refused or why) for call in nobodys)
         return len(nobodys)
 
     def _campaign_tokens(self, campaign: CampaignToDial, share: float, now: float) -> int:
@@ -180,8 +182,8 @@ class Dispatcher:
     async def _place(self, claimed: Sequence[ClaimedCall], trunk: TrunkState) -> int:
         ready: list[Ready] = []
         try:
-            undialable = await self._prepare(claimed, trunk, ready)
-            await self._undialed.record(undialable, LocalCause.INVALID_NUMBER)
+            refused = await self._prepare(claimed, trunk, ready)
+            await self._undialed.record(refused)
             done = await self._commit_and_send(ready, trunk)
         except BaseException:
             self._doubtful = {one.attempt_id for one in ready}
@@ -189,18 +191,18 @@ class Dispatcher:
         finally:
             _release(ready)
         placed = len(done)
-        done.update(call.id for call in undialable)
+        done.update(call.id for call, _ in refused)
         await self._give_back([call.id for call in claimed if call.id not in done])
         return placed
 
     async def _prepare(
         self, claimed: Sequence[ClaimedCall], trunk: TrunkState, ready: list[Ready]
-    ) -> list[ClaimedCall]:
+    ) -> list[tuple[ClaimedCall, Refusal]]:
         """Put the calls into `ready`, as far as there are ports; return those never to be sent."""
-        undialable = []
+        refused: list[tuple[ClaimedCall, Refusal]] = []
         for call in claimed:
-            if not call.dialable:
-                undialable.append(call)
+            if call.refused is not None:
+                refused.append((call, call.refused))
                 continue
             try:
                 request = placer.call_request(call, trunk.definition)
@@ -210,10 +212,10 @@ class Dispatcher:
                 break
             except ValueError as error:
                 log.warning("number cannot be dialled", call=call.id, reason=str(error))
-                undialable.append(call)
+                refused.append((call, Refusal(LocalCause.INVALID_NUMBER, str(error))))
             else:
                 ready.append(Ready(call, uuid.uuid4(), prepared))
-        return undialable
+        return refused
 
     async def _commit_and_send(self, ready: list[Ready], trunk: TrunkState) -> set[int]:
         """Commit the legs and let their INVITEs leave; return the calls that have left `ready`."""

@@ -178,6 +178,7 @@ def judge(
             technical_in_a_row=history.technical_in_a_row,
             declined=history.declined,
             was=history.was,
+            alternates=history.alternates,
         ),
         RetryPolicy(
             max_attempts=retry.max_attempts,
@@ -203,6 +204,7 @@ def _verdict(decision: Decision) -> records.Verdict:
         next_attempt_at=decision.next_attempt_at,
         technical_in_a_row=decision.technical_in_a_row,
         declined=decision.declined,
+        then_dials=decision.then_dials,
     )
 
 

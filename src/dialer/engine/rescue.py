@@ -15,6 +15,7 @@ from dialer.store.pool import transaction
 from dialer.store.records import AttemptResult
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Coroutine
 
     from dialer.campaign.outcome_table import OutcomeTable
@@ -96,7 +97,10 @@ class Rescue:
             attempt_id=orphan.attempt_id,
             verdict=verdict,
             evidence=dataclasses.replace(
-                stored, local_cause=LocalCause.NODE_LOST.value, ended_at=now
+                stored,
+                local_cause=LocalCause.NODE_LOST.value,
+                ended_at=now,
+                talk_seconds=_talked(orphan, now),
             ),
             leg_ordinal=orphan.leg_ordinal,
             flags=placer.flags_of(rule, None),
@@ -114,6 +118,12 @@ class Rescue:
         task = asyncio.create_task(_quietly(end, orphan.id), name=f"end-orphan-{orphan.id}")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+
+def _talked(orphan: OrphanedCall, now: dt.datetime) -> float:
+    """Return for how many seconds a call was up that is hung up only now."""
+    answered_at = orphan.evidence.answered_at
+    return 0.0 if answered_at is None else max(0.0, (now - answered_at).total_seconds())
 
 
 async def _quietly(end: Coroutine[object, object, None], call_id: int) -> None:

@@ -14,7 +14,7 @@ from dialer.campaign.routing import TrunkRule
 from dialer.ua.call import RegistrationSettings, TlsSettings, Trunk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from dialer import config
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 LONGEST_RING = 120.0  # seconds
+NOBODY = 0  # no account has this id
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,8 +49,13 @@ class TrunkDefinition:
     fingerprint: str = ""
 
 
-def definition_of(settings: config.Config, one: config.Trunk) -> TrunkDefinition:
-    """Return a configured trunk; raises ConfigError with file, line and key."""
+def definition_of(
+    settings: config.Config, one: config.Trunk, accounts: Mapping[str, int] | None = None
+) -> TrunkDefinition:
+    """Return a configured trunk; raises ConfigError with file, line and key.
+
+    `accounts` has the ids of accounts by name; one that is not there may not use the trunk.
+    """
 
     def made(key: str, make: Callable[[], Made]) -> Made:
         try:
@@ -67,7 +73,7 @@ def definition_of(settings: config.Config, one: config.Trunk) -> TrunkDefinition
             priority=one.priority,
             weight=one.weight,
             match=one.match,
-            accounts=frozenset(one.accounts),
+            accounts=ids_of(one, accounts or {}),
         ),
         rewriting=made("rewrite", lambda: _rewriting(one.rewrite)),
         caller_id_rewriting=made("caller_id_rewrite", lambda: _rewriting(one.caller_id_rewrite)),
@@ -79,6 +85,13 @@ def definition_of(settings: config.Config, one: config.Trunk) -> TrunkDefinition
         table=made("outcomes", lambda: table_of(settings, one.outcomes)),
         failover_on=made("failover_on", lambda: _outcomes(one.failover_on)),
         fingerprint=_fingerprint(one),
+    )
+
+
+def ids_of(one: config.Trunk, accounts: Mapping[str, int]) -> frozenset[int]:
+    """Return the ids of the accounts that may use a trunk, none where all may."""
+    return frozenset(
+        name if isinstance(name, int) else accounts.get(name, NOBODY) for name in one.accounts
     )
 
 

@@ -14,7 +14,7 @@ from dialer.engine.trunk_definition import TrunkDefinition, definition_of
 from dialer.ua.trunk_status import Availability, TrunkStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dialer import config
     from dialer.campaign.outcome import Rule
@@ -128,10 +128,16 @@ class TrunkSet(dict[str, TrunkState]):
                     other.health.asked_to_wait(retry_after, now)
 
     @classmethod
-    def from_config(cls, settings: config.Config, now: float) -> TrunkSet:
-        """Build the trunks of the configuration; raises ConfigError."""
+    def from_config(
+        cls, settings: config.Config, now: float, accounts: Mapping[str, int] | None = None
+    ) -> TrunkSet:
+        """Build the trunks of the configuration; raises ConfigError.
+
+        `accounts` has the ids of accounts by name.
+        """
         return cls(
-            (one.name, TrunkState.of(definition_of(settings, one), now)) for one in settings.trunk
+            (one.name, TrunkState.of(definition_of(settings, one, accounts), now))
+            for one in settings.trunk
         )
 
     def take(self, new: TrunkSet) -> TrunkChanges:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dialer.campaign.evidence import Evidence, LocalCause
 from dialer.engine import placer
 from dialer.store import attempts
-from dialer.store.records import UndialedResult
+from dialer.store.records import Refusal, UndialedResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,22 +27,22 @@ class UndialedCalls:
         self._lease = lease
         self._table = table
 
-    async def record(self, calls: Iterable[ClaimedCall], cause: LocalCause) -> None:
+    async def record(self, refused: Iterable[tuple[ClaimedCall, Refusal]]) -> None:
         """End calls for a reason of ours; raises `Unavailable`.
 
         What cannot be dialled at all ends as that, whichever trunk would take it.
         """
         rows = [
-            self._result(call, cause if call.dialable else LocalCause.INVALID_NUMBER)
-            for call in calls
+            self._result(call, why if call.dialable else Refusal(LocalCause.INVALID_NUMBER, ""))
+            for call, why in refused
         ]
         if rows:
             await attempts.record_undialed(self._pool, self._lease.name, self._lease.epoch, rows)
 
-    def _result(self, call: ClaimedCall, cause: LocalCause) -> UndialedResult:
+    def _result(self, call: ClaimedCall, why: Refusal) -> UndialedResult:
         rule, verdict = placer.judge(
             self._table,
-            Evidence(local_cause=cause, phrase=call.problem),
+            Evidence(local_cause=why.cause, phrase=call.problem),
             call.history,
             call.retry,
             self._lease.database_now(),
@@ -52,4 +52,5 @@ class UndialedCalls:
             attempt_id=uuid.uuid4(),
             verdict=verdict,
             flags=placer.flags_of(rule, None),
+            detail=why.detail or call.problem,
         )

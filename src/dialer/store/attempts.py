@@ -28,6 +28,16 @@ if TYPE_CHECKING:
         UndialedResult,
     )
 
+# The numbers of a person are tried in turn; one that nobody could reach is not tried again.
+THEN_DIALS = """
+    next_number = CASE WHEN i.then_dials = 'same' THEN k.next_number ELSE k.alternates[1] END,
+    alternates = CASE i.then_dials
+        WHEN 'next' THEN k.alternates[2:] || k.next_number
+        WHEN 'others' THEN k.alternates[2:]
+        ELSE k.alternates
+    END
+"""
+
 DIAL = """
 WITH input AS MATERIALIZED (
     SELECT i.*, k.campaign_id, k.status AS was
@@ -50,7 +60,12 @@ WITH input AS MATERIALIZED (
     WHERE k.id = i.call_id AND k.node = $1 AND k.epoch = $2 AND k.phase = 'claimed'
         AND NOT EXISTS (SELECT FROM trunks WHERE name = i.trunk AND held_at IS NOT NULL)
     RETURNING k.id AS call_id, k.account_id, k.campaign_id, k.attempt_id, k.attempts, i.was,
-        i.trunk, i.number, i.caller_id, i.identity
+        i.trunk, i.number, i.caller_id, i.identity, k.next_number, k.contact_day
+), contact AS (
+    INSERT INTO contacts AS n (account_id, number, day, attempts)
+    SELECT account_id, next_number, contact_day, 1 FROM moved WHERE contact_day IS NOT NULL
+    ORDER BY 1, 2, 3
+    ON CONFLICT (account_id, number, day) DO UPDATE SET attempts = n.attempts + 1
 ), attempt AS (
     INSERT INTO attempts (id, call_id, campaign_id, ordinal, node, epoch, was)
     SELECT attempt_id, call_id, campaign_id, attempts, $1, $2, was FROM moved
@@ -72,7 +87,7 @@ WITH input AS MATERIALIZED (
     FROM jsonb_to_recordset($3) AS i (
         call_id bigint, attempt_id uuid, flags text[], outcome text, rule text, status text,
         final_status text, counted boolean, next_attempt_at timestamptz,
-        technical_in_a_row integer, declined integer)
+        technical_in_a_row integer, declined integer, then_dials text, detail text)
     JOIN calls AS k ON k.id = i.call_id
 ), campaign AS (
     SELECT id FROM campaigns
@@ -86,16 +101,16 @@ WITH input AS MATERIALIZED (
         attempts_counted = k.attempts_counted + i.counted::int,
         technical_in_a_row = i.technical_in_a_row, declined = i.declined,
         last_outcome = i.outcome, last_rule = i.rule, last_final_status = i.final_status,
-        updated_at = clock_timestamp()
+        <then_dials>, updated_at = clock_timestamp()
     FROM input AS i JOIN campaign AS c ON c.id = i.campaign_id
     WHERE k.id = i.call_id AND k.node = $1 AND k.epoch = $2 AND k.phase = 'claimed'
     RETURNING k.id AS call_id, k.account_id, k.campaign_id, k.attempts, i.attempt_id, i.was,
-        i.outcome, i.rule, i.status, i.counted, i.flags
+        i.outcome, i.rule, i.status, i.counted, i.flags, i.detail
 ), attempt AS (
     INSERT INTO attempts (id, call_id, campaign_id, ordinal, node, epoch, was, outcome, rule,
-        status, counted, flags, ended_at)
+        status, counted, flags, detail, ended_at)
     SELECT attempt_id, call_id, campaign_id, attempts, $1, $2, was, outcome, rule,
-        status, counted, flags, clock_timestamp()
+        status, counted, flags, coalesce(detail, ''), clock_timestamp()
     FROM moved
 ), told AS (
     INSERT INTO events (account_id, campaign_id, call_id, attempt_id, kind, data)
@@ -107,7 +122,7 @@ SELECT attempt_id FROM moved
 UNION
 SELECT a.id FROM attempts AS a JOIN input AS i ON i.attempt_id = a.id
 WHERE a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
-"""
+""".replace("<then_dials>", THEN_DIALS)
 
 RECORD_PROGRESS = """
 WITH input AS MATERIALIZED (
@@ -144,12 +159,16 @@ SELECT attempt_id FROM moved
 
 RECORD_RESULTS = """
 WITH input AS MATERIALIZED (
-    SELECT i.*, k.campaign_id
+    SELECT i.*, k.campaign_id, k.account_id, k.next_number AS called, k.period, k.contact_day,
+        coalesce((i.evidence ->> 'answered')::boolean, false) AS spoken,
+        ceil(coalesce((i.evidence ->> 'talk_seconds')::double precision, 0)
+            / p.increment_seconds)::integer * p.increment_seconds AS billed
     FROM jsonb_to_recordset($3) AS i (
         call_id bigint, attempt_id uuid, leg_ordinal integer, flags text[], outcome text,
         rule text, status text, final_status text, counted boolean, next_attempt_at timestamptz,
-        technical_in_a_row integer, declined integer, evidence jsonb)
+        technical_in_a_row integer, declined integer, then_dials text, evidence jsonb)
     JOIN calls AS k ON k.id = i.call_id
+    JOIN accounts AS p ON p.id = k.account_id
 ), campaign AS (
     SELECT id, status FROM campaigns
     WHERE id IN (SELECT campaign_id FROM input)
@@ -167,15 +186,45 @@ WITH input AS MATERIALIZED (
         attempts_counted = k.attempts_counted + v.counted::int,
         technical_in_a_row = v.technical_in_a_row, declined = v.declined,
         last_outcome = v.outcome, last_rule = v.rule, last_final_status = v.final_status,
-        updated_at = clock_timestamp()
+        <then_dials>, updated_at = clock_timestamp()
     FROM verdict AS v
     WHERE k.id = v.call_id AND k.attempt_id = v.attempt_id AND k.node = $1 AND k.epoch = $2
         AND k.phase IN ('dialing', 'ringing', 'talking')
-    RETURNING k.id AS call_id, k.account_id, k.campaign_id, k.attempt_id, v.becomes
+    RETURNING k.id AS call_id, k.account_id, k.campaign_id, k.attempt_id, v.becomes, v.called,
+        v.period, v.contact_day, v.spoken, v.billed, v.counted, v.outcome
+), place AS (
+    INSERT INTO unique_users (account_id, period, number)
+    SELECT account_id, period, called FROM moved WHERE spoken AND period IS NOT NULL
+    ORDER BY 1, 2, 3
+    ON CONFLICT DO NOTHING
+    RETURNING account_id, period
+), spent AS (
+    INSERT INTO usage AS u (account_id, period, billed_seconds, unique_users)
+    SELECT account_id, period, sum(billed), sum(places) FROM (
+        SELECT account_id, period, billed, 0 AS places FROM moved
+        WHERE billed > 0 AND period IS NOT NULL
+        UNION ALL SELECT account_id, period, 0, 1 FROM place
+    ) AS one
+    GROUP BY account_id, period
+    ORDER BY account_id, period
+    ON CONFLICT (account_id, period) DO UPDATE
+        SET billed_seconds = u.billed_seconds + excluded.billed_seconds,
+            unique_users = u.unique_users + excluded.unique_users
+), uncounted AS (
+    UPDATE contacts AS n SET attempts = n.attempts - 1
+    FROM moved AS m
+    WHERE NOT m.counted AND n.account_id = m.account_id AND n.number = m.called
+        AND n.day = m.contact_day AND n.attempts > 0
+), unwanted AS (
+    INSERT INTO do_not_call (account_id, pattern, reason, source)
+    SELECT account_id, called, 'the callee said so (607)', 'callee' FROM moved
+    WHERE outcome = 'unwanted'
+    ON CONFLICT DO NOTHING
 ), attempt AS (
     UPDATE attempts AS a
     SET node = $1, epoch = $2, outcome = v.outcome, rule = v.rule, status = v.becomes,
-        counted = v.counted, flags = v.flags, ended_at = clock_timestamp()
+        counted = v.counted, flags = v.flags, billed_seconds = v.billed,
+        ended_at = clock_timestamp()
     FROM verdict AS v JOIN moved AS m ON m.attempt_id = v.attempt_id
     WHERE a.id = v.attempt_id
 ), leg AS (
@@ -195,7 +244,7 @@ SELECT attempt_id FROM moved
 UNION
 SELECT a.id FROM attempts AS a JOIN input AS i ON i.attempt_id = a.id
 WHERE a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
-""".replace("<evidence>", rows.SET_EVIDENCE)
+""".replace("<evidence>", rows.SET_EVIDENCE).replace("<then_dials>", THEN_DIALS.replace("i.", "v."))
 
 # A leg later than the one that decided was committed, and its INVITE never left. A statement of its
 # own: the commit may have been at work until the result took the call, unseen by its snapshot.
@@ -248,8 +297,9 @@ WITH orphan AS (
     RETURNING a.id, a.was
 )
 SELECT k.id AS id_of_call, k.account_id, k.campaign_id, k.attempt_id, k.phase,
-    k.attempts, k.attempts_counted, k.technical_in_a_row, k.declined, a.was,
-    c.status AS campaign_status, c.retry_by_outcome, c.redial_interrupted,
+    k.attempts, k.attempts_counted, k.technical_in_a_row, k.declined,
+    cardinality(k.alternates) AS alternates, a.was, c.status AS campaign_status,
+    c.retry_by_outcome, c.redial_interrupted,
     coalesce(k.max_attempts, c.max_attempts) AS max_attempts,
     coalesce(k.retry_interval_seconds, c.retry_interval_seconds) AS retry_interval_seconds,
     l.*
@@ -304,6 +354,7 @@ async def record_undialed(
             "call_id": result.call_id,
             "attempt_id": str(result.attempt_id),
             "flags": rows.plain(result.flags),
+            "detail": rows.clean(result.detail),
         }
         for result in results
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dialer.campaign.moves import CampaignAction, move_campaign
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason
-from dialer.store import rows
+from dialer.store import plan_limits, rows
 from dialer.store.errors import CampaignClosed, NotFound, Refused, VersionConflict
 from dialer.store.pool import session, transaction
 from dialer.store.records import PauseNote
@@ -35,6 +35,9 @@ WITH created AS (
 )
 SELECT * FROM created
 """
+
+# The account's close takes its row FOR UPDATE, so it comes before or after.
+OPEN_ACCOUNT = "SELECT FROM accounts WHERE id = $1 AND closed_at IS NULL FOR KEY SHARE"
 
 GET = "SELECT * FROM campaigns WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL"
 
@@ -117,8 +120,10 @@ NEXT_DUE = "SELECT min(due) FROM calls WHERE campaign_id = $1 AND node IS NULL A
 
 
 async def create(db: Database, account_id: int, settings: CampaignSettings) -> Campaign:
-    """Create a draft."""
-    async with session(db) as connection:
+    """Create a draft. Raises `NotFound` where the account is closed."""
+    async with transaction(db) as connection:
+        if await connection.fetchrow(OPEN_ACCOUNT, account_id) is None:
+            raise NotFound(f"there is no account {account_id}, or it is closed")
         return rows.campaign(await connection.fetchrow(CREATE, account_id, *_columns(settings)))
 
 
@@ -185,7 +190,8 @@ async def act(
     `pause` says who pauses and why; None is a person. Once a pause has returned, no call of the
     campaign gets committed for dialling. Finish ends all waiting calls; `hang_up` asks the engines
     to end those that are up. Delete finishes first.
-    Raises `NotFound`, `VersionConflict`, and `MoveRefused` of `campaign.moves`.
+    Raises `NotFound`, `VersionConflict`, `MoveRefused` of `campaign.moves`, and `Refused` where a
+    campaign is to be resumed and no minutes are left.
     """
     async with transaction(db) as connection:
         campaign = await _locked(connection, account_id, campaign_id, version)
@@ -197,6 +203,8 @@ async def act(
             start_in_future=start_at is not None and start_at > now,
             paused_from=campaign.paused_from,
         )
+        if action is CampaignAction.RESUME:
+            await _check_minutes(connection, account_id, campaign_id, now)
         more = False
         if status is not campaign.status:
             note = pause or PauseNote(PauseReason.MANUAL)
@@ -241,6 +249,18 @@ async def next_due(db: Database, campaign_id: int) -> dt.datetime | None:
     async with session(db) as connection:
         due: dt.datetime | None = await connection.fetchval(NEXT_DUE, campaign_id)
     return due
+
+
+async def _check_minutes(
+    connection: Connection, account_id: int, campaign_id: int, now: dt.datetime
+) -> None:
+    account = await plan_limits.lock(connection, account_id, now)
+    if account.out_of_minutes:
+        raise Refused(
+            f"campaign {campaign_id} cannot be resumed: the {account.minutes} minutes of the"
+            f" account's plan are used up until {account.period.ends_at:%Y-%m-%d %H:%M} UTC;"
+            " raise the limit, or wait for the next period"
+        )
 
 
 async def _locked(

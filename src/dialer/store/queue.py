@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from dialer.store import rows
+import asyncpg
+
+from dialer.store import admission, plan_limits, rows
 from dialer.store.pool import session, transaction
 from dialer.store.records import CampaignToDial, ClaimedCall
 
@@ -13,7 +17,20 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from dialer.store.plan_limits import AccountState
     from dialer.store.pool import Connection, Database
+
+LOOKS = 5  # at so many calls for each place, where those in front have to wait
+# Two accounts claim one number at the same time: one of them finds that it has to wait.
+RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
+
+
+class Holder(NamedTuple):
+    """Who claims: a node, under its lease."""
+
+    node: str
+    epoch: int
+
 
 DIALABLE = """
 SELECT c.id, c.account_id, c.trunks, c.trunk_order, c.calls_per_second, c.max_simultaneous_calls,
@@ -29,7 +46,7 @@ ORDER BY c.id
 # The campaign's row serialises its claims over all nodes. Dialing and results take it FOR KEY
 # SHARE, which this lock lets pass, and a pause takes it FOR UPDATE, which it does not.
 LOCK_CAMPAIGN = """
-SELECT max_simultaneous_calls, trunks
+SELECT id, account_id, time_zone, max_simultaneous_calls, trunks
 FROM campaigns
 WHERE id = $1 AND status = 'in_progress' AND EXISTS (
     SELECT FROM nodes
@@ -56,54 +73,69 @@ WHERE node IS NOT NULL AND (campaign_id = $1 OR trunk = ANY($2))
 GROUP BY trunk
 """
 
-# $4 has a trunk for each call to claim. A ready row whose call is no longer waiting just goes.
+# The calls in front, with what is known of the numbers that they would dial. What is no longer
+# waiting just leaves the ready set.
 PICK = """
 WITH picked AS (
     SELECT call_id, window_close, priority, position
     FROM ready
-    WHERE campaign_id = $1
+    WHERE campaign_id = $1 AND window_close > coalesce($3::timestamptz, clock_timestamp())<which>
     ORDER BY window_close, -priority, position
-    LIMIT cardinality($4::text[])
-    FOR UPDATE SKIP LOCKED
-)"""
-# The same of numbers by their beginnings, $5: with $6 those that have one of them, else the others.
-PICK_BY_NUMBER = """
-WITH picked AS (
-    SELECT call_id, window_close, priority, position
-    FROM ready
-    WHERE campaign_id = $1 AND EXISTS (
-        SELECT FROM calls
-        WHERE calls.id = ready.call_id AND (calls.number LIKE ANY($5::text[])) = $6)
-    ORDER BY window_close, -priority, position
-    LIMIT cardinality($4::text[])
+    LIMIT $2
     FOR UPDATE OF ready SKIP LOCKED
-)"""
-TAKE = """, gone AS (
-    DELETE FROM ready USING picked WHERE ready.call_id = picked.call_id
-), ranked AS (
-    SELECT call_id, row_number() OVER (ORDER BY window_close, -priority, position) AS rank
-    FROM picked
+)
+SELECT p.call_id, k.next_number, k.alternates, k.dialable, k.schedule_id,
+    coalesce(k.node IS NULL AND k.status IN ('planned', 'retry_scheduled'), false) AS waits,
+    EXISTS (
+        SELECT FROM calls AS o WHERE o.next_number = k.next_number AND o.node IS NOT NULL) AS live
+FROM picked AS p LEFT JOIN calls AS k ON k.id = p.call_id
+ORDER BY p.window_close, -p.priority, p.position
+"""
+# The same of numbers by their beginnings, $4: with $5 those that have one of them, else the others.
+BY_NUMBER = """ AND EXISTS (
+        SELECT FROM calls
+        WHERE calls.id = ready.call_id AND (calls.next_number LIKE ANY($4::text[])) = $5)"""
+PICK_BY_NUMBER = PICK.replace("<which>", BY_NUMBER)
+PICK = PICK.replace("<which>", "")
+
+# The index calls_one_live makes sure of what PICK has seen: nobody is rung twice at once.
+TAKE = """
+WITH taken AS (
+    SELECT * FROM unnest($4::bigint[], $5::text[], $6::boolean[], $7::date[]) WITH ORDINALITY
+        AS t (call_id, trunk, reserves, day, rank)
+), gone AS (
+    DELETE FROM ready USING taken AS t WHERE ready.call_id = t.call_id
 )
 UPDATE calls AS k
-SET phase = 'claimed', node = $2, epoch = $3, trunk = ($4::text[])[r.rank],
-    updated_at = clock_timestamp()
-FROM ranked AS r, campaigns AS c
-WHERE k.id = r.call_id AND c.id = $1
+SET phase = 'claimed', node = $2, epoch = $3, trunk = t.trunk, reserves = t.reserves,
+    period = $8, contact_day = t.day, updated_at = clock_timestamp()
+FROM taken AS t, campaigns AS c
+WHERE k.id = t.call_id AND c.id = $1
     AND k.node IS NULL AND k.status IN ('planned', 'retry_scheduled')
-RETURNING r.rank, k.id, k.account_id, k.campaign_id, k.number, k.dialable, k.problem, k.payload,
-    k.trunk, c.trunks, c.trunk_order, c.caller_ids, c.ring_timeout_seconds, c.max_talk_seconds,
-    c.on_answer, coalesce(k.max_attempts, c.max_attempts) AS max_attempts,
+RETURNING t.rank, k.id, k.account_id, k.campaign_id, k.next_number AS number, k.dialable,
+    k.problem, k.payload, k.trunk, c.trunks, c.trunk_order, c.caller_ids, c.ring_timeout_seconds,
+    c.max_talk_seconds, c.on_answer, coalesce(k.max_attempts, c.max_attempts) AS max_attempts,
     coalesce(k.retry_interval_seconds, c.retry_interval_seconds) AS retry_interval_seconds,
-    c.retry_by_outcome, c.redial_interrupted,
+    c.retry_by_outcome, c.redial_interrupted, cardinality(k.alternates) AS alternates,
     k.attempts, k.attempts_counted, k.technical_in_a_row, k.declined, k.status AS was
 """
-CLAIM = PICK + TAKE
-CLAIM_BY_NUMBER = PICK_BY_NUMBER + TAKE
+
+POSTPONE = """
+WITH postponed AS (
+    SELECT * FROM unnest($1::bigint[], $2::timestamptz[]) AS t (call_id, until)
+), gone AS (
+    DELETE FROM ready USING postponed AS p WHERE ready.call_id = p.call_id
+)
+UPDATE calls AS k SET due = p.until, updated_at = clock_timestamp()
+FROM postponed AS p
+WHERE k.id = p.call_id AND k.node IS NULL AND k.due IS NOT NULL
+"""
+FORGET = "DELETE FROM ready WHERE call_id = ANY($1)"
 
 SET_ASIDE = """
 WITH blocked AS (
     SELECT ready.call_id FROM ready JOIN calls ON calls.id = ready.call_id
-    WHERE ready.campaign_id = $1 AND NOT calls.number LIKE ANY($2::text[])
+    WHERE ready.campaign_id = $1 AND NOT calls.next_number LIKE ANY($2::text[])
     FOR UPDATE OF ready SKIP LOCKED
 ), gone AS (
     DELETE FROM ready USING blocked WHERE ready.call_id = blocked.call_id
@@ -160,30 +192,21 @@ async def claim(
     `trunk_limits` holds the usable trunks and their maximum simultaneous calls, over all nodes.
     With `prefixes` only numbers are claimed that begin with one of them. Nothing is claimed unless
     the campaign is in progress and the node's lease runs, nor for a trunk that a person holds. The
-    campaign's and the trunks' limits hold exactly over all nodes.
+    limits of campaign, trunks and account hold exactly over all nodes. A call that may not be
+    dialled comes as refused, to be ended; one that has to wait gets a later time.
     """
-    async with transaction(db) as connection:
-        campaign = await connection.fetchrow(LOCK_CAMPAIGN, campaign_id, node, epoch, now)
-        if campaign is None:
-            return []
-        known = [name for name in dict.fromkeys(campaign["trunks"]) if name in trunk_limits]
-        stopped = await lock_trunks(connection, known)
-        usable = [name for name in known if name not in stopped]
-        held = await connection.fetch(COUNT_HELD, campaign_id, usable)
-        room = campaign["max_simultaneous_calls"] - sum(row["of_campaign"] for row in held)
-        taken = {row["trunk"]: row["held"] for row in held}
-        places = [name for name in usable for _ in range(trunk_limits[name] - taken.get(name, 0))][
-            : max(0, min(limit, room))
-        ]
-        if not places:
-            return []
-        which = (campaign_id, node, epoch, places)
-        if prefixes:
-            begins = True
-            return _in_order(
-                await connection.fetch(CLAIM_BY_NUMBER, *which, _patterns(prefixes), begins)
-            )
-        return _in_order(await connection.fetch(CLAIM, *which))
+    with contextlib.suppress(*RACES):
+        async with transaction(db) as connection:
+            campaign = await connection.fetchrow(LOCK_CAMPAIGN, campaign_id, node, epoch, now)
+            if campaign is None:
+                return []
+            account = await plan_limits.lock(connection, campaign["account_id"], now)
+            places = await _places(connection, campaign, account, limit, trunk_limits)
+            if not places:
+                return []
+            holder = Holder(node, epoch)
+            return await _take(connection, campaign, account, holder, places, prefixes)
+    return []
 
 
 async def claim_unroutable(
@@ -199,15 +222,24 @@ async def claim_unroutable(
 
     They are held under the campaign's first trunk, and count against no limit: nothing is sent.
     """
-    async with transaction(db) as connection:
-        campaign = await connection.fetchrow(LOCK_CAMPAIGN, campaign_id, node, epoch, now)
-        if campaign is None:
-            return []
-        which = (campaign_id, node, epoch, [campaign["trunks"][0]] * limit)
-        begins = False
-        return _in_order(
-            await connection.fetch(CLAIM_BY_NUMBER, *which, _patterns(prefixes), begins)
-        )
+    with contextlib.suppress(*RACES):
+        async with transaction(db) as connection:
+            campaign = await connection.fetchrow(LOCK_CAMPAIGN, campaign_id, node, epoch, now)
+            if campaign is None:
+                return []
+            begins = False
+            picked = await connection.fetch(
+                PICK_BY_NUMBER, campaign_id, limit, now, _patterns(prefixes), begins
+            )
+            free = [row["call_id"] for row in picked if row["waits"] and not row["live"]]
+            trunks = [campaign["trunks"][0]] * len(free)
+            nothing, day = [False] * len(free), [None] * len(free)
+            return _in_order(
+                await connection.fetch(
+                    TAKE, campaign_id, node, epoch, free, trunks, nothing, day, None
+                )
+            )
+    return []
 
 
 async def set_aside(db: Database, campaign_id: int, prefixes: Collection[str]) -> int:
@@ -234,6 +266,72 @@ async def lock_trunks(connection: Connection, names: Sequence[str]) -> set[str]:
         await connection.execute(NAME_TRUNKS, names)
         locked = await connection.fetch(LOCK_TRUNKS, names)
     return {row["name"] for row in locked if row["held"]}
+
+
+async def _places(
+    connection: Connection,
+    campaign: rows.Row,
+    account: AccountState,
+    limit: int,
+    trunk_limits: Mapping[str, int],
+) -> list[str]:
+    """Return a trunk for each call that may be claimed now."""
+    known = [name for name in dict.fromkeys(campaign["trunks"]) if name in trunk_limits]
+    stopped = await lock_trunks(connection, known)
+    usable = [name for name in known if name not in stopped]
+    held = await connection.fetch(COUNT_HELD, campaign["id"], usable)
+    of_account = account.room()
+    room = campaign["max_simultaneous_calls"] - sum(row["of_campaign"] for row in held)
+    room = max(0, min(limit, room if of_account is None else min(room, of_account)))
+    taken = {row["trunk"]: row["held"] for row in held}
+    return [name for name in usable for _ in range(trunk_limits[name] - taken.get(name, 0))][:room]
+
+
+async def _take(
+    connection: Connection,
+    campaign: rows.Row,
+    account: AccountState,
+    holder: Holder,
+    places: Sequence[str],
+    prefixes: Collection[str],
+) -> list[ClaimedCall]:
+    """Claim as many calls as there are places, looking past those that have to wait."""
+    claimed: list[ClaimedCall] = []
+    limits = account.limits
+    for _ in range(LOOKS):
+        left = places[len(claimed) :]
+        which = (campaign["id"], len(left), account.now)
+        if prefixes:
+            begins = True
+            picked = await connection.fetch(PICK_BY_NUMBER, *which, _patterns(prefixes), begins)
+        else:
+            picked = await connection.fetch(PICK, *which)
+        if not picked:
+            break
+        ruled = await admission.rule(connection, campaign, account, limits, picked)
+        await connection.execute(FORGET, [row["call_id"] for row in picked if not row["waits"]])
+        await connection.execute(POSTPONE, *ruled.postponed())
+        taken = ruled.taken()
+        reserves = [one.reserves for one in taken]
+        found = await connection.fetch(
+            TAKE,
+            campaign["id"],
+            holder.node,
+            holder.epoch,
+            [one.call_id for one in taken],
+            left[: len(taken)],
+            reserves,
+            [one.day for one in taken],
+            account.period.start,
+        )
+        refusals = {one.call_id: one.refused for one in taken if one.refused}
+        claimed += [
+            dataclasses.replace(call, refused=refusals.get(call.id)) for call in _in_order(found)
+        ]
+        limits = dataclasses.replace(limits, reserved=limits.reserved + sum(reserves))
+        if len(claimed) >= len(places):
+            break
+    return claimed
 
 
 def _patterns(prefixes: Iterable[str]) -> list[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from dialer.campaign.evidence import LocalCause
     from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason, Phase
 
 DEFAULT_ACCOUNT = 1
@@ -339,7 +340,8 @@ class RetrySettings:
 class CallHistory:
     """How often a call was tried: all attempts, those that count, and the runs of two kinds.
 
-    `was` is the status that it waited in before the attempt under way.
+    `was` is the status that it waited in before the attempt under way; `alternates` is how many
+    other numbers of the person are left to try.
     """
 
     attempts: int
@@ -347,13 +349,23 @@ class CallHistory:
     technical_in_a_row: int
     declined: int
     was: CallStatus
+    alternates: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a call may not be dialled; `detail` is a sentence for a person, or empty."""
+
+    cause: LocalCause
+    detail: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClaimedCall:
     """A call that a node holds and may dial over `trunk`; nothing was sent yet.
 
-    `trunks` and `trunk_order` are its campaign's.
+    `number` is the one to dial now. `trunks` and `trunk_order` are its campaign's. A call that is
+    `refused` must be ended, and not dialled.
     """
 
     id: int
@@ -372,6 +384,7 @@ class ClaimedCall:
     on_answer: Mapping[str, Any]
     retry: RetrySettings
     history: CallHistory
+    refused: Refusal | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -438,7 +451,8 @@ class Verdict:
     """What an ended attempt means for its call.
 
     `final_status` is taken in place of `retry_scheduled` where the campaign is finished, now or
-    later. `technical_in_a_row` and `declined` are the call's new values.
+    later. `technical_in_a_row` and `declined` are the call's new values. The next attempt
+    dials the same number, or the next one of the person, or only the others.
     """
 
     outcome: str
@@ -449,6 +463,7 @@ class Verdict:
     next_attempt_at: dt.datetime | None
     technical_in_a_row: int
     declined: int
+    then_dials: Literal["same", "next", "others"] = "same"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -481,6 +496,7 @@ class UndialedResult:
     attempt_id: UUID
     verdict: Verdict
     flags: tuple[str, ...] = ()
+    detail: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

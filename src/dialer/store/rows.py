@@ -228,6 +228,7 @@ def history(row: Row) -> CallHistory:
         technical_in_a_row=row["technical_in_a_row"],
         declined=row["declined"],
         was=CallStatus(row["was"]),
+        alternates=row["alternates"],
     )
 
 

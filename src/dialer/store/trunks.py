@@ -38,7 +38,7 @@ ORDER BY name
 """
 CALLS_UP = """
 SELECT trunk, node, count(*) AS calls FROM calls
-WHERE node IS NOT NULL AND phase <> 'claimed'
+WHERE node IS NOT NULL AND phase <> 'claimed' AND ($1::bigint IS NULL OR account_id = $1)
 GROUP BY trunk, node
 """
 TRAFFIC = """
@@ -48,12 +48,21 @@ FROM legs
 WHERE trunk = ANY($1) AND created_at > coalesce($2::timestamptz, clock_timestamp()) - $3::interval
 GROUP BY trunk
 """
+TRAFFIC_OF_ACCOUNT = """
+SELECT l.trunk, count(*) AS calls, count(*) FILTER (WHERE l.ended_at IS NOT NULL) AS ended,
+    count(*) FILTER (WHERE l.answered AND l.ended_at IS NOT NULL) AS answered
+FROM legs AS l JOIN attempts AS a ON a.id = l.attempt_id JOIN calls AS k ON k.id = a.call_id
+WHERE l.trunk = ANY($1)
+    AND l.created_at > coalesce($2::timestamptz, clock_timestamp()) - $3::interval
+    AND k.account_id = $4
+GROUP BY l.trunk
+"""
 # Among its newest legs only, so that a trunk without failures is not read from end to end.
 FAILURES = """
 SELECT l.*, a.call_id FROM (
     SELECT * FROM legs WHERE trunk = $1 ORDER BY created_at DESC LIMIT $4
-) AS l JOIN attempts AS a ON a.id = l.attempt_id
-WHERE l.outcome = ANY($2)
+) AS l JOIN attempts AS a ON a.id = l.attempt_id JOIN calls AS k ON k.id = a.call_id
+WHERE l.outcome = ANY($2) AND ($5::bigint IS NULL OR k.account_id = $5)
 ORDER BY l.created_at DESC
 LIMIT $3
 """
@@ -85,20 +94,31 @@ async def list_all(
     configured: Collection[str],
     window: dt.timedelta,
     now: dt.datetime | None = None,
+    *,
+    account_id: int | None = None,
 ) -> list[Trunk]:
     """List, by name, the trunks that live nodes publish, that are `configured`, or are held.
 
-    `window` is how far back their traffic is counted.
+    `window` is how far back their traffic is counted; with `account_id` its calls only.
     """
     async with session(db) as connection:
         holds = {row["name"]: _hold(row) for row in await connection.fetch(HOLDS)}
         published = {row["name"]: row["trunks"] for row in await connection.fetch(PUBLISHED, now)}
-        up = {(row["trunk"], row["node"]): row["calls"] for row in await connection.fetch(CALLS_UP)}
+        up = {
+            (row["trunk"], row["node"]): row["calls"]
+            for row in await connection.fetch(CALLS_UP, account_id)
+        }
         names = {name for trunks in published.values() for name in trunks}
         names |= {*holds, *configured}
+        which = (list(names), now, window)
+        traffic = (
+            await connection.fetch(TRAFFIC, *which)
+            if account_id is None
+            else await connection.fetch(TRAFFIC_OF_ACCOUNT, *which, account_id)
+        )
         carried = {
             row["trunk"]: TrunkTraffic(row["calls"], row["ended"], row["answered"])
-            for row in await connection.fetch(TRAFFIC, list(names), now, window)
+            for row in traffic
         }
     return [
         Trunk(
@@ -117,14 +137,20 @@ async def list_all(
 
 
 async def failures(
-    db: Database, name: str, outcomes: Collection[str], limit: int = 10
+    db: Database,
+    name: str,
+    outcomes: Collection[str],
+    limit: int = 10,
+    *,
+    account_id: int | None = None,
 ) -> list[RecentLeg]:
     """List the last legs of a trunk that ended in one of `outcomes`, newest first.
 
-    They are looked for among its last few thousand legs.
+    They are looked for among its last few thousand legs; with `account_id` of its calls only.
     """
+    which = (name, list(outcomes), limit, LOOKED_THROUGH, account_id)
     async with session(db) as connection:
-        found = await connection.fetch(FAILURES, name, list(outcomes), limit, LOOKED_THROUGH)
+        found = await connection.fetch(FAILURES, *which)
     return [RecentLeg(row["call_id"], rows.leg(row)) for row in found]
 
 

@@ -44,7 +44,13 @@ WITH held AS MATERIALIZED (
     FROM held AS h JOIN campaign AS c ON c.id = h.campaign_id
     WHERE k.id = h.id AND k.attempt_id = h.unsent AND k.node = $1 AND k.epoch = $2
         AND k.phase = 'dialing'
-    RETURNING k.id, k.account_id, k.campaign_id, k.status, k.priority, k.position, k.due, h.unsent
+    RETURNING k.id, k.account_id, k.campaign_id, k.status, k.priority, k.position, k.due, h.unsent,
+        k.next_number, k.contact_day
+), untried AS (
+    UPDATE contacts AS n SET attempts = n.attempts - 1
+    FROM moved AS m
+    WHERE n.account_id = m.account_id AND n.number = m.next_number AND n.day = m.contact_day
+        AND n.attempts > 0
 ), leg AS (
     DELETE FROM legs USING moved AS m WHERE legs.attempt_id = m.unsent
 ), attempt AS (

@@ -128,7 +128,7 @@ CREATE INDEX import_rows_in_order ON import_rows (import_id, line);
 
 -- `next_number` is what the next attempt dials, or the present one: the number itself, or one of
 -- the alternates. `reserves`: the attempt under way holds a place among the unique users of
--- `period`.
+-- `period`, and counts on `contact_day` among the attempts to its number.
 ALTER TABLE calls
     ADD COLUMN schedule_id bigint,
     ADD COLUMN import_id bigint,
@@ -136,6 +136,7 @@ ALTER TABLE calls
     ADD COLUMN next_number text NOT NULL DEFAULT '',
     ADD COLUMN period date,
     ADD COLUMN reserves boolean NOT NULL DEFAULT false,
+    ADD COLUMN contact_day date,
     ADD COLUMN requeued integer NOT NULL DEFAULT 0,
     ADD COLUMN erased_at timestamptz;
 UPDATE calls SET next_number = number;

@@ -1,0 +1,59 @@
+"""Who shows a token: that of the configuration, or one of an account's."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+from dialer.campaign.role import Role
+from dialer.store import tokens
+from dialer.store.account_records import Bearer
+from dialer.store.records import DEFAULT_ACCOUNT
+
+if TYPE_CHECKING:
+    from dialer.clock import Clock
+    from dialer.store.pool import Pool
+
+KEPT_SECONDS = 5.0
+"""How long a token that was revoked, or has expired, may still work on another node."""
+
+MOST_KEPT = 1000
+
+
+class Bearers:
+    """Knows tokens, those that work for a few seconds without asking the database again.
+
+    `token` is the configuration's: an admin of the default account. Without it, so is whoever
+    shows none.
+    """
+
+    def __init__(self, pool: Pool, token: str | None, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._configured = None if token is None else token.encode()
+        self._kept: dict[str, tuple[float, Bearer]] = {}
+        self.nobody = None if token else Bearer(DEFAULT_ACCOUNT, Role.ADMIN, "nobody's")
+        """Who shows no token, None where one must be shown."""
+
+    async def find(self, secret: str) -> Bearer | None:
+        """Return who shows a token, None where it does not work. Raises `Unavailable`."""
+        given = secret.encode("utf-8", "surrogateescape")
+        if self._configured is not None and hmac.compare_digest(given, self._configured):
+            return Bearer(DEFAULT_ACCOUNT, Role.ADMIN, "of the configuration")
+        if not tokens.well_formed(secret):
+            return None
+        now = self._clock.monotonic()
+        until, kept = self._kept.get(secret, (now, None))
+        if kept is not None and now < until:
+            return kept
+        found = await tokens.bearer(self._pool, secret)
+        self._kept.pop(secret, None)
+        if found is not None:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[secret] = (now + KEPT_SECONDS, found)
+        return found
+
+    def forget(self) -> None:
+        """Ask the database again for every token: one was revoked here."""
+        self._kept.clear()

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+
+import pytest
+from tests.db import scene
+
+from dialer.campaign.moves import CampaignAction
+from dialer.campaign.role import Role
+from dialer.store import accounts, campaigns, events, tokens
+from dialer.store.account_records import AccountSettings, Usage
+from dialer.store.errors import NotFound, Refused
+from dialer.store.pool import transaction
+from dialer.store.records import DEFAULT_ACCOUNT
+
+PLAN = AccountSettings(
+    name="acme",
+    time_zone="Europe/Berlin",
+    minutes=1000,
+    unique_users=50,
+    increment_seconds=6,
+    period="week",
+    anchor_day=15,
+    max_simultaneous_calls=7,
+    allowed_prefixes=("+49", "+43"),
+    attempts_per_day=2,
+    attempts_per_week=5,
+)
+TODAY = dt.date(2026, 3, 1)
+
+
+async def test_an_account_has_its_plan(pool):
+    made = await accounts.create(pool, PLAN)
+    assert made.settings == PLAN
+    assert await accounts.get(pool, made.id) == made
+    assert await accounts.find(pool, "acme") == made
+    assert await accounts.find(pool, str(made.id)) == made
+
+
+async def test_the_default_account_has_no_limits(pool):
+    found = await accounts.get(pool, DEFAULT_ACCOUNT)
+    assert found.settings == AccountSettings(name="default")
+
+
+async def test_an_account_that_is_not_there(pool):
+    for name in ("acme", "9", "9" * 30, "\0", "\u0663"):
+        with pytest.raises(NotFound, match="there is no account"):
+            await accounts.find(pool, name)
+    with pytest.raises(NotFound):
+        await accounts.get(pool, 9)
+    with pytest.raises(NotFound):
+        await accounts.change(pool, 9, {"minutes": 1})
+    with pytest.raises(NotFound):
+        await accounts.usage(pool, 9, TODAY)
+
+
+async def test_only_what_is_named_is_changed(pool):
+    made = await accounts.create(pool, PLAN)
+    changed = await accounts.change(pool, made.id, {"minutes": None, "allowed_prefixes": ()})
+    assert changed.settings == dataclasses.replace(PLAN, minutes=None, allowed_prefixes=())
+    assert await accounts.get(pool, made.id) == changed
+
+
+async def test_two_accounts_never_have_one_name(pool):
+    made = await accounts.create(pool, PLAN)
+    with pytest.raises(Refused, match="there is an account acme already"):
+        await accounts.create(pool, PLAN)
+    with pytest.raises(Refused, match="there is an account default already"):
+        await accounts.change(pool, made.id, {"name": "default"})
+
+
+async def test_closing_is_refused_while_campaigns_are_not_finished(pool):
+    made = await accounts.create(pool, PLAN)
+    drafts = [await campaigns.create(pool, made.id, scene.SETTINGS) for _ in range(7)]
+    five = ", ".join(str(one.id) for one in drafts[:5])
+    with pytest.raises(Refused, match=f"not finished: {five} and others"):
+        await accounts.close(pool, made.id)
+    for one in drafts:
+        await campaigns.act(pool, made.id, one.id, CampaignAction.DELETE)
+    closed = await accounts.close(pool, made.id)
+    assert closed.closed_at is not None
+    assert [event.kind for event in await events.read(pool, account_id=made.id)][-1] == (
+        "account.closed"
+    )
+
+
+async def test_a_closed_account_takes_nothing_new(pool):
+    made = await accounts.create(pool, PLAN)
+    await accounts.close(pool, made.id)
+    with pytest.raises(NotFound, match="closed"):
+        await campaigns.create(pool, made.id, scene.SETTINGS)
+    with pytest.raises(Refused, match="closed"):
+        await tokens.create(pool, made.id, "late", Role.ADMIN)
+    for action in (accounts.close(pool, made.id), accounts.change(pool, made.id, {"minutes": 1})):
+        with pytest.raises(Refused, match="was closed on"):
+            await action
+    assert [one.id for one in await accounts.list_all(pool)] == [DEFAULT_ACCOUNT]
+    assert [one.id for one in await accounts.list_all(pool, closed=True)] == [1, made.id]
+
+
+async def test_no_campaign_slips_into_an_account_that_is_being_closed(pool):
+    made = await accounts.create(pool, PLAN)
+    async with pool.acquire() as held, transaction(held):
+        await accounts.close(held, made.id)
+        creating = asyncio.create_task(campaigns.create(pool, made.id, scene.SETTINGS))
+        await scene.waiting_for_a_lock(pool)
+    with pytest.raises(NotFound):
+        await creating
+
+
+async def test_no_account_is_closed_under_a_campaign_that_is_being_created(pool):
+    made = await accounts.create(pool, PLAN)
+    async with pool.acquire() as held, transaction(held):
+        await campaigns.create(held, made.id, scene.SETTINGS)
+        closing = asyncio.create_task(accounts.close(pool, made.id))
+        await scene.waiting_for_a_lock(pool)
+    with pytest.raises(Refused, match="not finished"):
+        await closing
+
+
+async def test_the_default_account_is_never_closed(pool):
+    with pytest.raises(Refused, match="the default one"):
+        await accounts.close(pool, DEFAULT_ACCOUNT)
+
+
+async def test_usage_counts_what_is_over_and_what_is_up(pool):
+    await accounts.change(pool, DEFAULT_ACCOUNT, {"increment_seconds": 60})
+    campaign = await scene.campaign(pool, 3)
+    node = await scene.node(pool)
+    up, _ringing = await node.dial(await node.claim(campaign, 2))
+    await pool.execute("INSERT INTO usage VALUES (1, $1, 120, 3), (1, $1 - 30, 999, 9)", TODAY)
+    await pool.execute("UPDATE calls SET reserves = true, period = $1 WHERE node = 'one'", TODAY)
+    now = await pool.fetchval("SELECT clock_timestamp()")
+    await pool.execute("UPDATE calls SET phase = 'talking' WHERE id = $1", up.call_id)
+    await pool.execute(
+        "UPDATE legs SET answered_at = $2 WHERE attempt_id = $1",
+        up.attempt_id,
+        now - dt.timedelta(seconds=61),
+    )
+    assert await accounts.usage(pool, DEFAULT_ACCOUNT, TODAY, now) == Usage(
+        billed_seconds=120,
+        unique_users=3,
+        live_calls=2,
+        talking_calls=1,
+        talking_seconds=120,
+        unique_users_reserved=2,
+    )
+
+
+async def test_usage_of_another_account_is_its_own(pool):
+    made = await accounts.create(pool, PLAN)
+    campaign = await scene.campaign(pool, 1)
+    await (await scene.node(pool)).dial_all(campaign, 1)
+    assert await accounts.usage(pool, made.id, TODAY) == Usage(0, 0, 0, 0, 0, 0)
