@@ -144,6 +144,27 @@ async def test_numbers_of_json_have_alternates(api, path):
     assert problem["errors"][0]["pointer"] == "/0/alternates"
 
 
+async def test_a_list_sets_time_zone_window_and_attempts_of_each_number(api, pool, path):
+    answer = await upload(
+        api,
+        path,
+        b"phone;time_zone;window;max_attempts;retry_interval_minutes;phone_2\n"
+        b"+4930123456;-05:00;sat 22:00-02:00;7;90;+4930123499\n"
+        b"+4930123457;;;;;\n",
+    )
+    assert answer["added"] == 2
+    found = await pool.fetch("""
+        SELECT k.number, k.max_attempts, k.retry_interval_seconds, k.alternates, k.import_id,
+            s.time_zone, s.windows
+        FROM calls AS k JOIN schedules AS s ON s.id = k.schedule_id ORDER BY k.id""")
+    made = answer["import_id"]
+    window = [{"days": ["sat"], "from": "22:00", "to": "02:00"}]
+    assert [tuple(row) for row in found] == [
+        ("+4930123456", 7, 5400, ["+4930123499"], made, "-05:00", window),
+        ("+4930123457", None, None, [], made, "Europe/Berlin", None),
+    ]
+
+
 async def test_appending_to_a_running_campaign(api, path):
     await api.add(path, "+4930123456")
     await api("POST", f"{path}/start")

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from dialer.campaign.outcome import Outcome
-from dialer.campaign.settings import CampaignSettings, Minutes
+from dialer.campaign.settings import CampaignSettings, Minutes, TimeZone, Windows
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason, Phase
 
 MAX_PAGE = 500
@@ -84,6 +84,8 @@ class NewNumber(Request):
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
     retry_interval_minutes: Minutes | None = None
+    time_zone: TimeZone | None = None
+    windows: Windows | None = None
     alternates: Annotated[
         list[Annotated[str, StringConstraints(max_length=64)]],
         Field(max_length=8, description="further numbers of the same person, tried in order"),
@@ -232,6 +234,13 @@ class Campaign(Answer):
     start_at: dt.datetime | None
     webhook_url: str | None
     redial_interrupted: bool
+    calls_per_minute: float | None
+    retry_jitter_percent: int
+    time_zone: str
+    window_zone: Literal["customer", "campaign"]
+    windows: list[dict[str, Any]]
+    holidays: list[str]
+    dates_without_calls: list[dt.date]
     created_at: dt.datetime
     started_at: dt.datetime | None
     finished_at: dt.datetime | None
@@ -248,7 +257,10 @@ class CampaignWithCounts(Campaign):
 
     counts: list[StatusCount]
     next_attempt_at: dt.datetime | None = Field(
-        description="when the first of the calls that wait is due"
+        description="when the first of the calls that wait may be made; always inside its window"
+    )
+    waits_because: str | None = Field(
+        description="what it waits for then, or why there is no next attempt"
     )
 
 
@@ -349,7 +361,11 @@ class Call(Answer):
     phase: Phase | None
     trunk: str | None
     next_attempt_at: dt.datetime | None = Field(
-        validation_alias=AliasChoices("next_attempt_at", "due")
+        validation_alias=AliasChoices("next_attempt_at", "due"),
+        description="always inside the call's window",
+    )
+    waits_because: str | None = Field(
+        default=None, description="that its window is closed until then, or why none ever opens"
     )
     attempts_made: int = Field(validation_alias=AliasChoices("attempts_made", "attempts"))
     attempts_counted: int

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from dialer.api import inputs, models
+from dialer.api.campaigns import stored_windows
 from dialer.api.context import Context, account_of, answer, context_of
 from dialer.api.intake import LONGEST_SHOWN, MAX_REPORTED, Intake
 from dialer.api.list_upload import ListUpload
@@ -201,6 +202,10 @@ def _checked(new: models.NewNumber, line: int, context: Context) -> NewCall | Ro
         new.priority,
         new.max_attempts,
         None if minutes is None else minutes * 60,
+        time_zone=new.time_zone or "",
+        windows=None
+        if new.windows is None
+        else stored_windows(window.model_dump() for window in new.windows),
         alternates=others,
     )
 

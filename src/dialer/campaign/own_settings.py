@@ -5,25 +5,24 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-import zoneinfo
 from typing import TYPE_CHECKING, Any
 
 from dialer.campaign.number import NumberError, normalise
+from dialer.campaign.plan import zone_of
 from dialer.campaign.settings import ONE_WEEK_MINUTES
+from dialer.campaign.windows import DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Windows = tuple[dict[str, Any], ...]
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 PRIORITIES = (-1000, 1000)
 MOST_ATTEMPTS = 100
 NUMBERS = tuple(f"phone_{place}" for place in range(2, 10))
 RESERVED = frozenset(
     {"time_zone", "window", "priority", "max_attempts", "retry_interval_minutes", *NUMBERS}
 )
-OFFSET = re.compile(r"[+-](?:0[0-9]|1[0-4]):[0-5][0-9]")
 TIMES = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])-([01]?[0-9]|2[0-3]|24):([0-5][0-9])")
 WINDOW_EXAMPLE = "mon-fri 09:00-17:00; sat 10:00-12:00"
 
@@ -74,16 +73,12 @@ def parse(
 @functools.lru_cache(maxsize=1024)
 def time_zone(text: str) -> str:
     """Return an IANA name or a fixed offset such as -05:00, checked. Raises OwnSettingError."""
-    if text and not OFFSET.fullmatch(text) and text not in _zones():
-        raise OwnSettingError(
-            f"time_zone: there is no zone {text[:60]!r}; write it as America/New_York or -05:00"
-        )
+    try:
+        if text:
+            zone_of(text)
+    except ValueError as error:
+        raise OwnSettingError(f"time_zone: {error}") from None
     return text
-
-
-@functools.cache
-def _zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones()) - {"localtime", "Factory"}
 
 
 @functools.lru_cache(maxsize=1024)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypeVar
 
-from dialer.store import imports, rows
+from dialer.campaign.number_zone import zone_of_number
+from dialer.store import imports, rows, schedules
 from dialer.store.pool import transaction
 from dialer.store.records import AddReport, SkippedRow
 
@@ -28,21 +29,22 @@ DUPLICATE = "the campaign has this number with the same payload already"
 LOCK_LIST = "SELECT pg_advisory_xact_lock(1852403250, hashint8($1))"
 
 # One `due` for the whole batch: the list order decides among them, by their positions. Of most
-# lists the arrays after the payloads are NULL, which unnest takes for NULL in every row.
+# lists the arrays after the schedules are NULL, which unnest takes for NULL in every row.
 ADD = """
 WITH last AS (
     SELECT coalesce((
         SELECT position FROM calls WHERE campaign_id = $2 ORDER BY id DESC LIMIT 1), 0) AS position
 ), added AS (
     INSERT INTO calls (account_id, campaign_id, import_id, position, number, dialable, problem,
-        payload, priority, max_attempts, retry_interval_seconds, alternates, next_number, due)
+        payload, priority, max_attempts, retry_interval_seconds, alternates, next_number,
+        schedule_id, due)
     SELECT $1, $2, $4, last.position + n.rank, n.number, n.problem IS NULL,
         coalesce(n.problem, ''), n.payload::jsonb, coalesce(n.priority, 0), n.max_attempts,
-        n.retry_interval_seconds, coalesce(n.alternates::text[], '{}'), n.number,
+        n.retry_interval_seconds, coalesce(n.alternates::text[], '{}'), n.number, n.schedule_id,
         coalesce($3::timestamptz, now())
-    FROM last, unnest($5::text[], $6::text[], $7::text[], $8::integer[], $9::integer[],
-            $10::integer[], $11::text[])
-        WITH ORDINALITY AS n (number, payload, problem, priority, max_attempts,
+    FROM last, unnest($5::text[], $6::text[], $7::bigint[], $8::text[], $9::integer[],
+            $10::integer[], $11::integer[], $12::text[])
+        WITH ORDINALITY AS n (number, payload, schedule_id, problem, priority, max_attempts,
             retry_interval_seconds, alternates, rank)
     ORDER BY n.rank
     ON CONFLICT (campaign_id, number, md5(payload::text)) DO NOTHING
@@ -70,10 +72,11 @@ async def add(
     import_id: int | None = None,
     rejected: Sequence[SkippedRow] = (),
 ) -> AddReport:
-    """Add calls in list order, all due now; skip those already there with the same payload.
+    """Add calls in list order, due as soon as their window opens.
 
-    With `import_id` the import's figures and skipped rows grow by this batch, `rejected` ones
-    included. Raises `NotFound`, and `CampaignClosed` for a finished campaign.
+    Those that are there already, with the same payload, are skipped. With `import_id` the import's
+    figures and skipped rows grow by this batch, `rejected` ones included. Raises `NotFound`, and
+    `CampaignClosed` for a finished campaign.
     """
     async with transaction(db) as connection:
         await imports.lock_open_campaign(connection, account_id, campaign_id)
@@ -108,6 +111,8 @@ async def _insert(
     if not new:
         return ()
     await connection.execute(LOCK_LIST, campaign_id)
+    keys = [schedules.key(row.time_zone or zone_of_number(row.number), row.windows) for row in new]
+    schedule_ids = await schedules.ensure(connection, campaign_id, keys)
     ranks = await connection.fetchval(
         ADD,
         account_id,
@@ -116,6 +121,7 @@ async def _insert(
         import_id,
         [row.number for row in new],
         [payload_json(row.payload) for row in new],
+        [schedule_ids[key] for key in keys],
         _column([None if row.dialable else rows.clean(row.problem) for row in new]),
         _column([row.priority or None for row in new]),
         _column([row.max_attempts for row in new]),

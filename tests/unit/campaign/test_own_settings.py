@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from dialer.campaign import own_settings
 from dialer.campaign.list_row import RowProblem
 from dialer.campaign.number_list import read
-from dialer.campaign.own_settings import DAYS, OwnSettingError, OwnSettings
+from dialer.campaign.own_settings import OwnSettingError, OwnSettings
+from dialer.campaign.windows import DAYS, windows_of
 
 A, B, C = "+493023125000", "+12125550100", "+442079460000"
 WEEK = ["mon", "tue", "wed", "thu", "fri"]
@@ -51,9 +52,9 @@ def test_alternate_numbers_are_tried_in_order_each_once():
 @pytest.mark.parametrize(
     ("header", "cell", "reason"),
     [
-        ("time_zone", "Berlin", "time_zone: there is no zone 'Berlin'; write it as America/New_York or -05:00"),
-        ("time_zone", "+5", "time_zone: there is no zone '+5'; write it as America/New_York or -05:00"),
-        ("time_zone", "../etc/passwd", "time_zone: there is no zone '../etc/passwd'; write it as America/New_York or -05:00"),
+        ("time_zone", "Berlin", "time_zone: there is no time zone 'Berlin'; give an IANA name such as Europe/Berlin, or an offset such as -05:00"),
+        ("time_zone", "+5", "time_zone: there is no time zone '+5'; give an IANA name such as Europe/Berlin, or an offset such as -05:00"),
+        ("time_zone", "../etc/passwd", "time_zone: there is no time zone '../etc/passwd'; give an IANA name such as Europe/Berlin, or an offset such as -05:00"),
         ("priority", "high", "priority: 'high' is no whole number from -1000 to 1000"),
         ("priority", "1001", "priority: '1001' is no whole number from -1000 to 1000"),
         ("priority", "1.5", "priority: '1.5' is no whole number from -1000 to 1000"),
@@ -88,9 +89,11 @@ def test_a_bad_value_in_a_reserved_column_rejects_the_row_with_line_and_reason(
     ],
 )
 def test_windows_are_read_as_people_write_them(text, expected):
-    assert own_settings.windows(text) == tuple(
+    found = own_settings.windows(text)
+    assert found == tuple(
         {"days": days, "from": opens, "to": closes} for days, opens, closes in expected
     )
+    assert len(windows_of(found)) == len(expected)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC", "-05:00", "+14:00", "+05:45"])
