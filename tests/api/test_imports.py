@@ -136,6 +136,9 @@ async def test_numbers_of_json_have_alternates(api, path):
         {"phone": "+4930123459", "alternates": ["+4930123457", "+49"]},
     )
     assert answer["added"] == 1
+    (call,) = (await api("GET", f"{path}/calls"))["items"]
+    assert call["alternates"] == ["+4930123457", "200"]
+    assert call["import_id"] == answer["import_id"]
     assert [row["reason"] for row in answer["rejected_rows"]] == [
         "alternates/0: is not a telephone number: 'x'",
         "alternates/1: too short for a telephone number",

@@ -177,7 +177,7 @@ class CampaignQuery(Page):
     )
 
 
-def _plus(number: str) -> str:
+def plus(number: str) -> str:
     """Take a leading blank for the plus sign that it was before a URL's decoding."""
     return "+" + number[1:] if number.startswith(" ") else number
 
@@ -191,7 +191,7 @@ class CallQuery(Page):
     number: Annotated[
         str | None,
         Field(min_length=1, max_length=200, description="exactly this one, as the calls show it"),
-        AfterValidator(lambda number: number if number is None else _plus(number)),
+        AfterValidator(lambda number: number if number is None else plus(number)),
     ] = None
 
 
@@ -354,6 +354,8 @@ class Call(Answer):
     id: int
     campaign_id: int
     number: str
+    alternates: list[str] = Field(description="further numbers of the same person")
+    import_id: int | None = Field(description="the list that brought it")
     problem: str = Field(description="why the number cannot be dialled, or empty")
     payload: dict[str, str]
     priority: int

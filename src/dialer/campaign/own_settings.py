@@ -19,6 +19,7 @@ Windows = tuple[dict[str, Any], ...]
 
 PRIORITIES = (-1000, 1000)
 MOST_ATTEMPTS = 100
+MOST_WINDOWS = 100
 NUMBERS = tuple(f"phone_{place}" for place in range(2, 10))
 RESERVED = frozenset(
     {"time_zone", "window", "priority", "max_attempts", "retry_interval_minutes", *NUMBERS}
@@ -85,9 +86,12 @@ def time_zone(text: str) -> str:
 def windows(text: str) -> Windows:
     """Return windows written as `mon-fri 09:00-12:00, 13:00-17:00; sat 10:00-12:00`.
 
-    A window that ends no later than it begins goes over midnight. Raises OwnSettingError.
+    A window that ends before it begins goes over midnight. Raises OwnSettingError.
     """
-    return tuple(window for part in text.split(";") if part.strip() for window in _window(part))
+    found = tuple(window for part in text.split(";") if part.strip() for window in _window(part))
+    if len(found) > MOST_WINDOWS:
+        raise OwnSettingError(f"window: more than {MOST_WINDOWS} windows")
+    return found
 
 
 def _window(text: str) -> list[dict[str, Any]]:

@@ -174,6 +174,8 @@ class Call:
     campaign_id: int
     position: int
     number: str
+    alternates: tuple[str, ...]
+    import_id: int | None
     dialable: bool
     problem: str
     payload: Mapping[str, str]

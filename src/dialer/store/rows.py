@@ -130,6 +130,8 @@ def call(row: Row) -> Call:
         campaign_id=row["campaign_id"],
         position=row["position"],
         number=row["number"],
+        alternates=tuple(row["alternates"]),
+        import_id=row["import_id"],
         dialable=row["dialable"],
         problem=row["problem"],
         payload=row["payload"],

@@ -62,6 +62,7 @@ def test_alternate_numbers_are_tried_in_order_each_once():
         ("retry_interval_minutes", "٣", "retry_interval_minutes: '٣' is no whole number from 1 to 10080"),
         ("phone_2", "xx", "phone_2: is not a telephone number: 'xx'"),
         ("phone_3", "+49", "phone_3: too short for a telephone number"),
+        ("window", "mon" + " 09:00-10:00" * 101, "window: more than 100 windows"),
         ("window", "mon", "window: 'mon' is none; write it as mon-fri 09:00-17:00; sat 10:00-12:00"),
         ("window", "9:00-17:00", "window: '9:00-17:00' is none; write it as mon-fri 09:00-17:00; sat 10:00-12:00"),
         ("window", "mon 9-17", "window: 'mon 9-17' is none; write it as mon-fri 09:00-17:00; sat 10:00-12:00"),
