@@ -75,6 +75,19 @@ async def test_a_row_that_cannot_be_used_is_reported_with_its_row_in_the_sheet(a
     ]
 
 
+async def test_rows_as_wide_as_a_sheet_are_only_ragged_ones(api, path):
+    wide = "".join(
+        f'<row r="{row}"><c r="A{row}"><v>1</v></c><c r="XFD{row}"><v>1</v></c></row>'
+        for row in range(2, 200)
+    )
+    rows = f'<row r="1"><c r="A1"><v>4930123456</v></c></row>{wide}'
+    data = workbook(A=f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>')
+    answer = await upload(api, path, data)
+    assert (answer["added"], answer["rejected"]) == (1, 198)
+    reason = "has 16384 columns where the first row has 1"
+    assert {row["reason"] for row in answer["rejected_rows"]} == {reason}
+
+
 NOT_WORKBOOKS = [
     (workbook(A=sheet(NUMBERS))[:-100], "the workbook is damaged: it is no whole ZIP file"),
     (archive({"content.xml": "<a/>"}), "the list is an ODS file or another OpenDocument; save it"),

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Context:
     """The parts that handlers use; `document` is the OpenAPI one, `bearers` who shows tokens.
 
-    `dry_runs` bounds those that go on at a time, since each holds a connection.
+    `dry_runs` and `workbooks` bound those that go on at a time, since each of the ones holds a
+    connection, and each of the others the memory of a sheet.
     """
 
     pool: Pool
@@ -35,6 +36,7 @@ class Context:
     document: bytes
     bearers: Bearers
     dry_runs: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(2))
+    workbooks: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(2))
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dialer.api import inputs
+from dialer.api.context import context_of
 from dialer.api.list_workbook import Workbook
 from dialer.api.problem import Problem
 from dialer.campaign.list_format import LONGEST_MARK, ListFormat, format_of
@@ -91,7 +92,8 @@ class ListUpload:
             raise NumberListError("the list is XLSX, which says its encoding itself; leave it out")
         book = Workbook(path, self._asked.sheet or "")
         columns = NumberColumns(self._settings.internal_numbers)
-        async with contextlib.aclosing(book.rows()) as pieces:
+        room = context_of(self._request).workbooks
+        async with room, contextlib.aclosing(book.rows()) as pieces:
             async for piece in pieces:
                 taken = (
                     raw if isinstance(raw, RowProblem) else columns.take(*raw) for raw in piece

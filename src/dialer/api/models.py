@@ -321,7 +321,9 @@ class Import(RowCounts):
     format: str = Field(description="how the list was read")
     problem: str = Field(description="why it broke off, or empty")
     created_at: dt.datetime
-    finished_at: dt.datetime | None = Field(description="null while it is read")
+    finished_at: dt.datetime | None = Field(
+        description="null while it is read, or where the process ended before"
+    )
 
 
 class ImportPage(Answer):

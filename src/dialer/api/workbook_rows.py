@@ -100,7 +100,7 @@ def rows(sheet: python_calamine.CalamineSheet) -> Iterator[tuple[int, list[str] 
         while cells and not cells[-1]:
             cells.pop()
         if cells:
-            yield place, cells if sum(map(len, cells)) <= LONGEST_ROW else None
+            yield place, cells if sum(map(len, cells)) + len(cells) <= LONGEST_ROW else None
 
 
 def write(path: str, wanted: str) -> None:
@@ -120,7 +120,7 @@ def write(path: str, wanted: str) -> None:
     size = 0
     for row in rows(sheet):
         piece.append(row)
-        size += sum(map(len, row[1] or ())) + 8
+        size += sum(len(cell) + len('"", ') for cell in row[1] or ()) + len("[9999999, []], ")
         if size > LONGEST_PIECE:
             print(json.dumps(piece))  # noqa: T201 - as above
             piece, size = [], 0
