@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 DO_NOT_CALL = "/v1/do-not-call"
-READ_TIMEOUT = 60.0  # seconds; a large list is answered when it is in
+READ_TIMEOUT = 60.0  # seconds
+LIST_TIMEOUT = 900.0  # seconds; a large list is answered when it is in
 
 
 class ApiProblem(Exception):  # noqa: N818 - what the API's refusals are called (RFC 9457)
@@ -136,15 +137,68 @@ class Client:
             json=list(numbers),
         )
 
-    async def add_list(self, campaign_id: int, pieces: AsyncIterator[bytes]) -> models.AddedNumbers:
-        """Add a CSV list, streamed."""
+    async def add_list(
+        self, campaign_id: int, pieces: AsyncIterator[bytes], **query: str | bool
+    ) -> models.AddedNumbers:
+        """Add a list in CSV or XLSX, streamed; the API tells which it is.
+
+        `query` as the API's ListQuery: dry_run, sheet, encoding, file_name.
+        """
+        return await self._send_list(f"/v1/campaigns/{campaign_id}/numbers", pieces, query)
+
+    async def check_list(
+        self, pieces: AsyncIterator[bytes], **query: str | bool
+    ) -> models.AddedNumbers:
+        """Ask what would become of the rows of a list in a new campaign; nothing is written."""
+        return await self._send_list("/v1/lists/check", pieces, query)
+
+    async def _send_list(
+        self, path: str, pieces: AsyncIterator[bytes], query: Mapping[str, str | bool]
+    ) -> models.AddedNumbers:
         return await self._json(
             models.AddedNumbers,
             "POST",
-            f"/v1/campaigns/{campaign_id}/numbers",
+            path,
+            params=query,
             content=pieces,
             headers={"Content-Type": "text/csv"},
+            timeout=httpx.Timeout(10.0, read=LIST_TIMEOUT),
         )
+
+    async def remove_numbers(
+        self,
+        campaign_id: int,
+        *,
+        numbers: Iterable[str] | None = None,
+        call_ids: Iterable[int] | None = None,
+        import_id: int | None = None,
+    ) -> models.RemovedNumbers:
+        """Remove calls that were never attempted, by one of the three."""
+        given = {"numbers": numbers and list(numbers), "call_ids": call_ids and list(call_ids)}
+        return await self._json(
+            models.RemovedNumbers,
+            "POST",
+            f"/v1/campaigns/{campaign_id}/numbers/remove",
+            json=given | {"import_id": import_id},
+        )
+
+    async def imports(
+        self, campaign_id: int, *, limit: int = 50, cursor: str | None = None
+    ) -> models.ImportPage:
+        """Read a page of the lists that were added to a campaign, newest first."""
+        path = f"/v1/campaigns/{campaign_id}/imports"
+        return await self._json(
+            models.ImportPage, "GET", path, params=_parameters((), limit, cursor)
+        )
+
+    async def import_(self, import_id: int) -> models.Import:
+        """Read what became of a list."""
+        return await self._json(models.Import, "GET", f"/v1/imports/{import_id}")
+
+    async def skipped_rows(self, import_id: int) -> AsyncIterator[bytes]:
+        """Yield the pieces of the CSV of the rows of a list that did not go in."""
+        async for piece in self._pieces(f"/v1/imports/{import_id}/skipped.csv"):
+            yield piece
 
     async def calls(
         self,

@@ -100,11 +100,15 @@ CREATE TABLE schedules (
 CREATE UNIQUE INDEX schedules_once
     ON schedules (campaign_id, time_zone, md5(coalesce(windows::text, '')));
 
+-- What became of each list that was added. `format` says how it was read; `problem` why it broke
+-- off, where it did.
 CREATE TABLE imports (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account_id bigint NOT NULL REFERENCES accounts,
     campaign_id bigint NOT NULL REFERENCES campaigns,
     file_name text NOT NULL DEFAULT '',
+    format text NOT NULL DEFAULT '',
+    problem text NOT NULL DEFAULT '',
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at timestamptz,
     added bigint NOT NULL DEFAULT 0,
@@ -136,6 +140,8 @@ ALTER TABLE calls
     ADD COLUMN requeued integer NOT NULL DEFAULT 0,
     ADD COLUMN erased_at timestamptz;
 UPDATE calls SET next_number = number;
+-- To take out again what a list brought.
+CREATE INDEX calls_of_import ON calls (import_id, id) WHERE import_id IS NOT NULL;
 INSERT INTO schedules (campaign_id) SELECT id FROM campaigns;
 UPDATE calls SET schedule_id = s.id FROM schedules AS s WHERE s.campaign_id = calls.campaign_id;
 -- Promotion walks it from its mark, schedule by schedule.
