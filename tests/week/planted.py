@@ -175,15 +175,16 @@ class Week:
             billed,
         )
 
-    async def event(self, kind, data, call_id=None):
+    async def event(self, kind, data, call_id=None, moment=None):
         await self.db.execute(
-            "INSERT INTO events (account_id, campaign_id, call_id, kind, data)"
-            " VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO events (account_id, campaign_id, call_id, kind, data, at)"
+            " VALUES ($1, $2, $3, $4, $5, $6)",
             DEFAULT_ACCOUNT,
             self.campaign_id,
             call_id,
             kind,
             data,
+            BEGAN if moment is None else moment,
         )
 
     async def insert(self, table, row):

@@ -11,8 +11,10 @@ from tests.week.open_hours import zone, zones_of_customer
 from tests.week.story import same
 
 DAY = dt.timedelta(days=1)
+EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 TECHNICAL_CAP = 10  # attempts in a row that do not count
 ROUNDING = 1e-6
+FAR_MORE = 10**9
 
 
 def more_attempts_than_allowed(story):
@@ -81,13 +83,11 @@ def over_the_minutes(story):
     """An attempt that started although the minutes of its account were used up."""
     for account_id, attempts in _by_account(story).items():
         account = story.accounts[account_id]
-        history = story.told.minutes.get(account_id)
-        if history is None and account["minutes"] is None:
-            continue
+        history = _history(story.told.minutes, account, "minutes")
         meter = _Meter(account)
         for attempt in sorted(attempts, key=lambda attempt: attempt.began_at):
             claimed = attempt.began_at - story.told.slack
-            limit = account["minutes"] if history is None else _in_force(history, claimed)
+            limit = _in_force(history, claimed)
             period = period_of(account, attempt.began_at)
             spent = meter.spent(period, claimed)
             same_period = period_of(account, claimed) == period
@@ -153,16 +153,37 @@ def more_unique_users_than_allowed(story):
                 period = period_of(account, attempt.began_at)
                 spoken[account["id"], period].add(same(leg.number))
     for (account_id, period), numbers in spoken.items():
-        limit = story.accounts[account_id]["unique_users"]
-        if limit is not None and len(numbers) > limit:
-            yield f"account {account_id}, {period}: spoke with {len(numbers)}, {limit} are allowed"
+        limits = _history(story.told.unique_users, story.accounts[account_id], "unique_users")
+        most = max((FAR_MORE if limit is None else limit for _, limit in limits), default=0)
+        if len(numbers) > most:
+            yield f"account {account_id}, {period}: spoke with {len(numbers)}, {most} are allowed"
     yield from _wrongly_kept(story, spoken)
-    for call in story.calls.values():
-        if call.status == "plan_limit_exceeded":
-            limit = story.accounts[call.account_id]["unique_users"]
-            used = max((len(n) for (a, _), n in spoken.items() if a == call.account_id), default=0)
-            if limit is None or used < limit:
-                yield f"{call}: refused, while {used} of {limit} places were used"
+    yield from _refused_too_soon(story)
+
+
+def _refused_too_soon(story):
+    """Calls that were refused for want of a place while there was one."""
+    refused = [
+        attempt
+        for call in story.calls.values()
+        for attempt in call.attempts
+        if attempt.outcome == "plan_limit_exceeded"
+    ]
+    by_account = _by_account(story) if refused else {}
+    for attempt in refused:
+        account = story.accounts[attempt.call.account_id]
+        period = period_of(account, attempt.noted_at)
+        used = {
+            same(leg.number)
+            for other in by_account.get(account["id"], ())
+            if period_of(account, other.began_at) == period
+            for leg in other.legs
+            if leg.answered and other.ended_at <= attempt.noted_at
+        }
+        history = _history(story.told.unique_users, account, "unique_users")
+        limit = _in_force(history, attempt.noted_at)
+        if limit is None or len(used) < limit:
+            yield f"{attempt}: refused, while {len(used)} of {limit} places were used"
 
 
 def _wrongly_kept(story, spoken):
@@ -244,6 +265,10 @@ def _by_account(story):
     for attempt in story.attempts:
         found[attempt.call.account_id].append(attempt)
     return found
+
+
+def _history(told, account, name):
+    return told.get(account["id"], [(EVER, account[name])])
 
 
 def _in_force(history, moment):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import collections
+import datetime as dt
 import itertools
 
 from tests.week.rules_of_limits import TECHNICAL_CAP
 
+CLOSE = dt.timedelta(seconds=2)  # a challenge is answered, and the record has the second INVITE
 WITHOUT_ANSWER = ("no_answer", "unreachable", "busy", "declined", "unwanted")
 TECHNICAL = (
     "media_failure", "bot_failure", "blocked", "invalid_number", "no_route", "network_failure",
@@ -163,9 +165,12 @@ def what_the_far_end_saw_otherwise(story):
             yield f"the far end got {call_id} to {seen.number}, which no record has"
         elif why := _differs(leg, seen):
             yield f"{leg.attempt}, {leg.sip_call_id}: {why}"
-    if not story.far_end:
-        return
+    for call_id in (story.told.left or {}).keys() - legs.keys():
+        yield f"{call_id} left, and no record has it"
     for leg in story.legs:
+        if leg.recorded_at and leg.sent_at and abs(leg.recorded_at - leg.sent_at) > CLOSE:
+            yield f"{leg.attempt}: left at {leg.sent_at}, recorded as {leg.recorded_at}"
+    for leg in story.legs if story.far_end else ():
         unseen = leg.sent_at is not None and leg.sip_call_id not in story.far_end
         if unseen and leg.local_cause not in OURS and leg.attempt.over:
             yield f"{leg.attempt}: the far end knows nothing of {leg.sip_call_id}"

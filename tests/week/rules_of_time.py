@@ -66,13 +66,26 @@ def before_the_start(story):
 
 def while_stopped(story):
     stops = collections.defaultdict(list)
-    for campaign_id, begin, end in story.told.stops:
+    for campaign_id, begin, end in (*_stops_told_by_events(story), *story.told.stops):
         stops[campaign_id].append((begin, end))
     for leg in story.legs:
         for begin, end in stops[leg.attempt.call.campaign["id"]]:
             sent = leg.sent_at
             if sent is not None and begin + AT_ONCE < sent and (end is None or sent < end):
                 yield f"{leg.attempt} left at {sent}, its campaign was stopped at {begin}"
+
+
+def _stops_told_by_events(story):
+    """From the creation of a campaign on, whenever it was not in progress."""
+    since = {}
+    for event in story.campaign_events:
+        campaign_id = event["campaign_id"]
+        if event["becomes"] != "in_progress":
+            since.setdefault(campaign_id, event["at"])
+        elif campaign_id in since:
+            yield campaign_id, since.pop(campaign_id), event["at"]
+    for campaign_id, begin in since.items():
+        yield campaign_id, begin, None
 
 
 def too_soon_again(story):
@@ -111,7 +124,8 @@ def _moments(story, leg):
         return
     yield leg.sent_at
     seen = story.far_end.get(leg.sip_call_id)
-    if seen is not None:
+    # where nobody watched it leave; but it may have got there late, when the first was lost
+    if seen is not None and not seen.retransmissions and story.told.left is None:
         yield story.at(seen.began_at)
 
 

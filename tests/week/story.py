@@ -19,7 +19,7 @@ SELECT k.id, k.account_id, k.campaign_id, k.number, k.alternates, k.status, k.ph
 FROM calls AS k LEFT JOIN schedules AS s ON s.id = k.schedule_id
 """
 ATTEMPTS = """
-SELECT id, call_id, ordinal, outcome, status, counted, flags, billed_seconds, ended_at
+SELECT id, call_id, ordinal, outcome, status, counted, flags, billed_seconds, ended_at AS noted_at
 FROM attempts ORDER BY call_id, ordinal
 """
 LEGS = """
@@ -30,9 +30,12 @@ FROM legs ORDER BY attempt_id, ordinal
 USAGE = "SELECT * FROM usage"
 UNIQUE_USERS = "SELECT * FROM unique_users"
 EVENTS = """
-SELECT campaign_id, kind, data ->> 'action' AS action FROM events WHERE kind LIKE 'campaign.%'
+SELECT campaign_id, kind, data ->> 'action' AS action, data ->> 'to' AS becomes, at
+FROM events WHERE kind LIKE 'campaign.%' ORDER BY xid, id
 """
 LISTED = "SELECT account_id, pattern, is_prefix, source, created_at FROM do_not_call"
+
+History = list[tuple[dt.datetime, int | None]]
 
 
 def same(number):
@@ -42,7 +45,10 @@ def same(number):
 
 @dataclasses.dataclass(slots=True)
 class Leg:
-    """One INVITE. `sent_at` None: it never left."""
+    """One INVITE. `sent_at` None: it never left; where somebody watched it leave, when that was.
+
+    `recorded_at` is when it left by the tables.
+    """
 
     attempt: Attempt = dataclasses.field(repr=False)
     ordinal: int
@@ -59,11 +65,15 @@ class Leg:
     ended_at: dt.datetime | None
     talk_seconds: float
     outcome: str | None
+    recorded_at: dt.datetime | None = None
 
 
 @dataclasses.dataclass(slots=True)
 class Attempt:
-    """One attempt; `legs` are those whose INVITE left, in their order."""
+    """One attempt; `legs` are those whose INVITE left, in their order.
+
+    `noted_at` is when its end was written, None while it runs.
+    """
 
     call: Call = dataclasses.field(repr=False)
     ordinal: int
@@ -72,8 +82,12 @@ class Attempt:
     counted: bool | None
     flags: tuple[str, ...]
     billed_seconds: int
-    over: bool
+    noted_at: dt.datetime | None
     legs: list[Leg] = dataclasses.field(default_factory=list)
+
+    @property
+    def over(self):
+        return self.noted_at is not None
 
     @property
     def began_at(self):
@@ -143,23 +157,24 @@ class Listed:
 class Told:
     """What whoever ran the week knows better than the tables: it did it.
 
-    `began`: the wall-clock time at which the ledgers' clock stood at 0. `zones`: the time zone that
-    a number was given. `quiet_hours` as `21:00-08:00`, local to the person called. `trunk_limits`:
-    simultaneous calls by trunk. `listed`: the do-not-call list with times of the week's clock;
-    None takes the table's. `minutes`: by account, when its minutes became how many. `stops`: from
-    when to when (None: for good) a campaign was not in progress. `shown`: the next attempts that
-    the API told, by call. `nodes`: how many shared the calls. `slack`: from a claim to its INVITE,
-    at the most.
+    `began`: the wall-clock time at which the ledgers' clock stood at 0. `left`: by Call-ID, when
+    an INVITE left us for the first time, on that clock; None where nobody watched. `zones`: the
+    time zone that a number was given. `quiet_hours` as `21:00-08:00`, local to the person called.
+    `trunk_limits`: simultaneous calls by trunk. `listed`: the do-not-call list with times of the
+    week's clock; None takes the table's. `minutes` and `unique_users`: by account, when its limit
+    became what, None for no limit. `stops`: from when to when (None: for good) a campaign was not
+    in progress, besides what its events say. `shown`: the next attempts that the API told, by
+    call. `nodes`: how many shared the calls. `slack`: from a claim to its INVITE, at the most.
     """
 
     began: dt.datetime
+    left: dict[str, float] | None = None
     zones: dict[str, str] = dataclasses.field(default_factory=dict)
     quiet_hours: str = ""
     trunk_limits: dict[str, int] = dataclasses.field(default_factory=dict)
     listed: tuple[Listed, ...] | None = None
-    minutes: dict[int, list[tuple[dt.datetime, int | None]]] = dataclasses.field(
-        default_factory=dict
-    )
+    minutes: dict[int, History] = dataclasses.field(default_factory=dict)
+    unique_users: dict[int, History] = dataclasses.field(default_factory=dict)
     stops: tuple[tuple[int, dt.datetime, dt.datetime | None], ...] = ()
     shown: dict[int, dt.datetime] = dataclasses.field(default_factory=dict)
     emergency: tuple[str, ...] = ("110", "112", "113", "117", "118", "144", "911", "999")
@@ -208,6 +223,9 @@ async def read(db, told, ledgers):
     legs = []
     for row in await db.fetch(LEGS):
         leg = Leg(attempts[row["attempt_id"]], *list(row)[1:])
+        leg.recorded_at = leg.sent_at
+        if told.left is not None and leg.sip_call_id in told.left:
+            leg.sent_at = told.began + dt.timedelta(seconds=told.left[leg.sip_call_id])
         legs.append(leg)
         if leg.sent_at is not None:
             leg.attempt.legs.append(leg)
@@ -261,7 +279,7 @@ def _attempt(row, call):
         counted=row["counted"],
         flags=tuple(row["flags"]),
         billed_seconds=row["billed_seconds"],
-        over=row["ended_at"] is not None,
+        noted_at=row["noted_at"],
     )
 
 

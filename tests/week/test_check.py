@@ -218,13 +218,17 @@ async def test_a_call_given_up_with_attempts_left_is_found(week):
 
 
 async def test_finish_ends_what_waits_and_explains_it(week):
-    campaign = await week.campaign(status="finished", finished_at=at("12:00", day=1))
+    campaign = await week.campaign()
     await week.call("+493010006", Tried(at("10:00", day=1), "no_answer"))
     await week.call("+493010007", status="not_dialed")
+    finished = at("12:00", day=1)
     await week.db.execute(
-        """UPDATE events SET data = data || '{"action": "finish"}' WHERE campaign_id = $1""",
+        "UPDATE campaigns SET status = 'finished', finished_at = $2 WHERE id = $1",
         campaign,
+        finished,
     )
+    data = {"from": "in_progress", "to": "finished", "action": "finish"}
+    await week.event("campaign.finished", data, moment=finished)
     await week.event("call.not_dialed", {"from": "planned", "to": "not_dialed"},
                      await call_id(week, "+493010007"))  # fmt: skip
     assert await broken(week) == set()
@@ -277,4 +281,34 @@ async def test_the_report_counts_and_shows_examples(week):
     lines = checking.report(found, examples=1).splitlines()
     assert len(lines) == len(found) + 1
     place = lines.index("      2  a destination that the plan does not allow")
-    assert f"({BOB}), attempt 1: {BOB} is none of +49" in lines[place + 1]
+    assert f"{BOB} is none of +49" in lines[place + 1]
+
+
+async def test_an_invite_that_somebody_watched_leave_is_held_against_that_moment(week):
+    left = {seen.call_id: seen.began_at for seen in week.ledger.calls.values()}
+    assert await broken(week, dataclasses.replace(TOLD, left=left)) == set()
+    left[week.seen(BOB).call_id] -= 7200
+    assert await broken(week, dataclasses.replace(TOLD, left=left)) == {
+        "a call outside its window",
+        "a record that differs from the far end's",
+    }
+    left[week.seen(BOB).call_id] += 7200
+    left["nobody's"] = 1.0
+    told = dataclasses.replace(TOLD, left=left)
+    assert await broken(week, told) == {"a record that differs from the far end's"}
+
+
+async def test_a_pause_holds_from_its_event_to_the_next(week):
+    for status, clock in (("paused", "14:29:59"), ("in_progress", "14:35")):
+        was = "in_progress" if status == "paused" else "paused"
+        await week.event(f"campaign.{status}", {"from": was, "to": status}, moment=at(clock))
+    assert await broken(week) == {"a call while its campaign was stopped"}
+
+
+async def test_a_limit_that_was_raised_holds_from_then_on(week):
+    await week.db.execute("UPDATE accounts SET unique_users = 9")
+    refused = Tried(at("10:00", day=1), "plan_limit_exceeded", counted=False)
+    await week.call("+493010006", refused)
+    assert await broken(week) == {"more unique users than allowed"}
+    raised = {1: [(BEGAN, 2), (at("12:00", day=1), 9)]}
+    assert await broken(week, dataclasses.replace(TOLD, unique_users=raised)) == set()
