@@ -33,6 +33,8 @@ LAST_WORDS = frozenset({
     "answered", *BY_A_MACHINE, "bot_failure", "unwanted", "blocked", "caller_identity_rejected",
     "redirected", "cancelled", "plan_limit_exceeded", "suppressed",
 })  # fmt: skip
+# What an answered call can have come to: where we ended it, the leg does not say why.
+AFTER_AN_ANSWER = frozenset({"answered", *BY_A_MACHINE, "bot_failure", "cancelled", "interrupted"})
 WAITS = frozenset({"planned", "retry_scheduled"})
 # No answer of the far end decided, so it need not have seen the INVITE, nor we its answer.
 OURS = frozenset({"timer_b", "transport", "dns", "node_lost", "ring_timeout", "cancelled"})
@@ -143,7 +145,7 @@ def _unexplained_attempt(attempt):
     if last.outcome != attempt.outcome:
         return f"its last leg is {last.outcome}"
     spoke = last.answered and last.local_cause is None
-    if spoke and attempt.outcome != "answered":
+    if spoke and attempt.outcome not in AFTER_AN_ANSWER:
         return "somebody has answered"
     if attempt.outcome == "answered" and last.answered_at is None:
         return "nobody has answered"
