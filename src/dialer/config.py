@@ -105,6 +105,22 @@ class Engine(Section):
         return self.node or f"{socket.gethostname()}:{os.getpid()}"
 
 
+class Pause(Section):
+    """When a campaign pauses by itself, because the system has failed for it."""
+
+    trunks_unusable_seconds: Annotated[float, Field(ge=1, le=86400)] = 300.0
+    technical_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+    technical_attempts: Annotated[int, Field(ge=5, le=1000)] = 50
+    invalid_share: Annotated[float, Field(gt=0, le=1)] = 0.9
+    invalid_calls: Annotated[int, Field(ge=5, le=1000)] = 50
+
+
+class Care(Section):
+    """Care for the people called, which no campaign can override."""
+
+    quiet_hours: Annotated[str, Field(pattern=r"^([0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2})?$")] = ""
+
+
 class Numbers(Section):
     """Which numbers may be dialled besides international ones."""
 
@@ -161,6 +177,8 @@ class Config(Section):
     api: Api = Api()
     sip: Sip = Sip()
     engine: Engine = Engine()
+    pause: Pause = Pause()
+    care: Care = Care()
     numbers: Numbers = Numbers()
     capture: Capture = Capture()
     log: Log = Log()

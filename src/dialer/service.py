@@ -18,6 +18,8 @@ from dialer import config
 from dialer.api.app import create_app, listen
 from dialer.api.settings import ApiSettings
 from dialer.campaign.outcome_table import OutcomeTable
+from dialer.campaign.system_failure import Thresholds
+from dialer.campaign.windows import quiet_hours
 from dialer.clock import SystemClock
 from dialer.config import ConfigError, split_address
 from dialer.conversation.prompt import HELLO
@@ -115,6 +117,7 @@ class Service:
         trunks = self._trunks(self.settings) if self._with_engine else None
         if trunks is not None:
             self._trunk_set = trunks
+        self._quiet()
         api = self._api_settings() if self._with_api else None
         try:
             url = await self._parts.enter_async_context(database_of(self.settings))
@@ -233,6 +236,8 @@ class Service:
             node=self.settings.engine.node_name(),
             lease_seconds=self.settings.engine.lease_seconds,
             batch=self.settings.engine.batch,
+            pauses=self._pauses(),
+            quiet=self._quiet(),
             traces=None
             if traces is None
             else TraceWriter(
@@ -247,6 +252,23 @@ class Service:
         await engine.start()
         self.engine = engine
         engine.watch_trunks()  # once more: they may have been read again meanwhile
+
+    def _quiet(self) -> tuple[int, int] | None:
+        """Return between which minutes of the day nobody is called; raises ConfigError."""
+        try:
+            return quiet_hours(self.settings.care.quiet_hours)
+        except ValueError as error:
+            raise self.settings.mistake(("care", "quiet_hours"), str(error)) from None
+
+    def _pauses(self) -> Thresholds:
+        pause = self.settings.pause
+        return Thresholds(
+            trunks_unusable=dt.timedelta(seconds=pause.trunks_unusable_seconds),
+            technical_share=pause.technical_share,
+            technical_attempts=pause.technical_attempts,
+            invalid_share=pause.invalid_share,
+            invalid_calls=pause.invalid_calls,
+        )
 
     def _table(self) -> OutcomeTable:
         """Return the outcome table for all trunks; raises ConfigError."""
@@ -286,6 +308,7 @@ class Service:
             known_trunks=self._trunk_names,
             trunk_accounts=self._accounts.by_trunk,
             prompts=(self.settings.path(self.settings.prompts), HELLO.parent),
+            quiet=self._quiet(),
             max_upload_bytes=self.settings.api.max_upload_mib * 1024 * 1024,
             engine_ready=self._engine_ready,
         )

@@ -50,6 +50,7 @@ async def test_creates_a_draft_with_defaults(api):
     read = await api("GET", response.headers["Location"])
     counts = read.pop("counts")
     assert read.pop("next_attempt_at") is None
+    assert read.pop("waits_because") is None
     assert read == created
     assert counts == [
         {"status": status.value, "label": status.label, "calls": 0} for status in CallStatus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import zoneinfo
 
 import pytest
 from tests.db import scene
@@ -161,8 +162,9 @@ async def test_attempts_to_a_number_are_capped_by_day_over_all_campaigns(pool):
     third = await scene.campaign(pool, 1)
     assert await node.claim(third) == []
     [call] = await pool.fetch("SELECT id FROM calls WHERE campaign_id = $1", third.id)
-    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
-    midnight = dt.datetime.combine(tomorrow, dt.time(), dt.UTC)
+    berlin = zoneinfo.ZoneInfo("Europe/Berlin")  # the day is that of the number
+    tomorrow = dt.datetime.now(berlin).date() + dt.timedelta(days=1)
+    midnight = dt.datetime.combine(tomorrow, dt.time(), berlin)
     assert await due_of(pool, call["id"]) == midnight
     await promotion.promote(pool, full=True, now=midnight)
     assert len(await node.claim(third, now=midnight)) == 1

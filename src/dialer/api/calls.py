@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING
 
 from dialer.api import inputs, models
 from dialer.api.context import account_of, answer, context_of
+from dialer.api.next_attempt import next_attempts
 from dialer.store import calls, campaigns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiohttp import web
+
+    from dialer.api.context import Context
+    from dialer.store import records
 
 
 async def of_campaign(request: web.Request) -> web.Response:
@@ -38,11 +44,24 @@ async def _list(request: web.Request, campaign_id: int | None) -> web.Response:
         limit=asked.limit + 1,
     )
     page, next_cursor = inputs.cut_page(found, asked.limit)
-    return answer(
-        models.CallPage(
-            items=[models.Call.model_validate(call) for call in page], next_cursor=next_cursor
+    return answer(models.CallPage(items=await _shown(context, page), next_cursor=next_cursor))
+
+
+async def _shown(context: Context, calls: Sequence[records.Call]) -> list[models.Call]:
+    """Return calls as the API shows them, with when and why they wait."""
+    waiting = await next_attempts(context, calls)
+    return [
+        models.Call.model_validate(call).model_copy(
+            update=dict(
+                zip(
+                    ("next_attempt_at", "waits_because"),
+                    waiting.get(call.id, (None, None)),
+                    strict=True,
+                )
+            )
         )
-    )
+        for call in calls
+    ]
 
 
 async def read(request: web.Request) -> web.Response:
@@ -50,7 +69,7 @@ async def read(request: web.Request) -> web.Response:
     context = context_of(request)
     call_id = inputs.path_id(request, "call")
     details = await calls.get(context.pool, account_of(request), call_id)
-    call = models.Call.model_validate(details.call)
+    [call] = await _shown(context, [details.call])
     return answer(
         models.CallWithAttempts(
             **{name: getattr(call, name) for name in models.Call.model_fields},

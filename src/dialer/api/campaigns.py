@@ -11,6 +11,7 @@ from aiohttp import web
 from dialer import prompts
 from dialer.api import inputs, models
 from dialer.api.context import Context, account_of, answer, context_of
+from dialer.api.next_attempt import next_attempt
 from dialer.api.problem import Problem, invalid
 from dialer.campaign.moves import CampaignAction, MoveRefused
 from dialer.campaign.settings import PlayPrompt
@@ -19,6 +20,8 @@ from dialer.store import campaigns, records
 from dialer.store.errors import VersionConflict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from dialer.campaign.settings import CampaignSettings
 
 CHANGE_TRIES = 5  # where others change the same campaign at the same time
@@ -66,9 +69,19 @@ async def read(request: web.Request) -> web.Response:
                 models.StatusCount(status=status, label=status.label, calls=counts[status])
                 for status in CallStatus
             ],
-            next_attempt_at=await campaigns.next_due(context.pool, campaign_id),
+            **await _next_attempt(context, campaign_id),
         )
     )
+
+
+async def _next_attempt(context: Context, campaign_id: int) -> dict[str, Any]:
+    """Return when the first of the calls that wait may be made, or why none may."""
+    now = context.clock.now()
+    waiting = await campaigns.waiting(context.pool, campaign_id, context.settings.quiet)
+    found = [next_attempt(one.calendar, one.due, now) for one in waiting]
+    times = [(at, why) for at, why in found if at is not None]
+    at, why = min(times, key=lambda one: one[0]) if times else next(iter(found), (None, None))
+    return {"next_attempt_at": at, "waits_because": why}
 
 
 async def change(request: web.Request) -> web.Response:
@@ -182,9 +195,11 @@ def _check(settings: CampaignSettings, context: Context, account_id: int) -> Non
 
 def _stored(values: dict[str, Any]) -> dict[str, Any]:
     """Return settings as the store has them: seconds for minutes, tuples for lists."""
-    for name in ("trunks", "caller_ids"):
+    for name in ("trunks", "caller_ids", "holidays", "dates_without_calls"):
         if name in values:
             values[name] = tuple(values[name])
+    if "windows" in values:
+        values["windows"] = stored_windows(values["windows"])
     if "retry_interval_minutes" in values:
         values["retry_interval_seconds"] = values.pop("retry_interval_minutes") * 60
     if "retry_by_outcome" in values:
@@ -192,6 +207,11 @@ def _stored(values: dict[str, Any]) -> dict[str, Any]:
             str(outcome): minutes * 60 for outcome, minutes in values["retry_by_outcome"].items()
         }
     return values
+
+
+def stored_windows(windows: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Return calling windows, as dumped, under the names that their JSON has."""
+    return tuple({"days": one["days"], "from": one["from_"], "to": one["to"]} for one in windows)
 
 
 def shown(record: records.Campaign) -> models.Campaign:

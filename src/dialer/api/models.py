@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from dialer.campaign.outcome import Outcome
-from dialer.campaign.settings import CampaignSettings, Minutes
+from dialer.campaign.settings import CampaignSettings, Minutes, TimeZone, Windows
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason, Phase
 
 MAX_PAGE = 500
@@ -82,6 +82,8 @@ class NewNumber(Request):
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
     retry_interval_minutes: Minutes | None = None
+    time_zone: TimeZone | None = None
+    windows: Windows | None = None
 
 
 def _bare(value: object) -> object:
@@ -175,6 +177,13 @@ class Campaign(Answer):
     start_at: dt.datetime | None
     webhook_url: str | None
     redial_interrupted: bool
+    calls_per_minute: float | None
+    retry_jitter_percent: int
+    time_zone: str
+    window_zone: Literal["customer", "campaign"]
+    windows: list[dict[str, Any]]
+    holidays: list[str]
+    dates_without_calls: list[dt.date]
     created_at: dt.datetime
     started_at: dt.datetime | None
     finished_at: dt.datetime | None
@@ -191,7 +200,10 @@ class CampaignWithCounts(Campaign):
 
     counts: list[StatusCount]
     next_attempt_at: dt.datetime | None = Field(
-        description="when the first of the calls that wait is due"
+        description="when the first of the calls that wait may be made; always inside its window"
+    )
+    waits_because: str | None = Field(
+        description="what it waits for then, or why there is no next attempt"
     )
 
 
@@ -245,7 +257,11 @@ class Call(Answer):
     phase: Phase | None
     trunk: str | None
     next_attempt_at: dt.datetime | None = Field(
-        validation_alias=AliasChoices("next_attempt_at", "due")
+        validation_alias=AliasChoices("next_attempt_at", "due"),
+        description="always inside the call's window",
+    )
+    waits_because: str | None = Field(
+        default=None, description="that its window is closed until then, or why none ever opens"
     )
     attempts_made: int = Field(validation_alias=AliasChoices("attempts_made", "attempts"))
     attempts_counted: int

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from dialer.api import inputs, models
+from dialer.api.campaigns import stored_windows
 from dialer.api.context import Context, account_of, answer, context_of
 from dialer.api.problem import Problem
 from dialer.campaign.number import NumberError, normalise
@@ -77,6 +78,10 @@ def _checked(new: models.NewNumber, line: int, context: Context) -> NewCall | Ro
         new.priority,
         new.max_attempts,
         None if minutes is None else minutes * 60,
+        time_zone=new.time_zone or "",
+        windows=None
+        if new.windows is None
+        else stored_windows(window.model_dump() for window in new.windows),
     )
 
 

@@ -51,6 +51,7 @@ class ApiSettings:
     max_upload_bytes: int = 512 * 1024 * 1024
     read_timeout: float = 30.0
     engine_ready: Callable[[], str | None] = ready
+    quiet: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         for host in (self.bind_host, *self.allowed_hosts):

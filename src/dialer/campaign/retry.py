@@ -12,6 +12,7 @@ from dialer.campaign.status import CallStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dialer.campaign.calendar import Calendar
     from dialer.campaign.evidence import Evidence
     from dialer.campaign.outcome import Rule
 
@@ -44,7 +45,9 @@ class History:
 class RetryPolicy:
     """What the campaign says of retries; `by_outcome` is keyed by outcome.
 
-    `technical_cap` is how many attempts in a row may fail by the trunk's fault.
+    `technical_cap` is how many attempts in a row may fail by the trunk's fault. `jitter` is the
+    share by which waits are lengthened now, so that calls that failed together come apart.
+    `calendar` says when calls may be made; without one at any time.
     """
 
     max_attempts: int
@@ -52,6 +55,8 @@ class RetryPolicy:
     by_outcome: Mapping[str, dt.timedelta] = dataclasses.field(default_factory=dict)
     redial_interrupted: bool = False
     technical_cap: int = 10
+    jitter: float = 0.0
+    calendar: Calendar | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +90,8 @@ def decide(
     campaign's general one: what a person set for an outcome goes before what the table knows of
     it, and the table before what the person set for all. Of several numbers of a person each
     attempt that counts is followed by one to the next; a number that does not exist is left out,
-    and the next one dialled without a wait.
+    and the next one dialled without a wait. The next attempt lies inside an open window, where
+    there is one.
     """
     counts = rule.counts or evidence.rang or evidence.answered
     counted = history.counted + counts
@@ -98,6 +104,9 @@ def decide(
         and (left_out or _wanted(rule.retry.kind, declined, policy))
     )
     wait = SHORTEST_WAIT if left_out else _wait(rule, evidence, policy)
+    at = now + wait
+    if policy.calendar is not None:
+        at = policy.calendar.first_open(at) or at
     untouched = rule.retry.kind is RetryKind.SOON and not counts
     waiting = history.was if untouched else CallStatus.RETRY_SCHEDULED
     return Decision(
@@ -106,7 +115,7 @@ def decide(
         status=waiting if again else rule.final,
         final_status=rule.final,
         counts=counts,
-        next_attempt_at=now + wait if again else None,
+        next_attempt_at=at if again else None,
         technical_in_a_row=technical_in_a_row,
         declined=declined,
         then_dials=_then_dials(history, again=again, counts=counts, left_out=left_out),
@@ -139,4 +148,4 @@ def _wait(rule: Rule, evidence: Evidence, policy: RetryPolicy) -> dt.timedelta:
         # capped as a number: a peer may write more seconds than a timedelta holds
         asked = min(evidence.retry_after, int(LONGEST_RETRY_AFTER.total_seconds()))
         wait = max(wait, dt.timedelta(seconds=asked))
-    return max(wait, SHORTEST_WAIT)
+    return max(wait, SHORTEST_WAIT) * (1 + policy.jitter)

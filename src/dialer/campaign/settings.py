@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt  # noqa: TC003 - pydantic needs it at run time
 import unicodedata
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from dialer.campaign.calendar import check_country
 from dialer.campaign.outcome import Outcome  # noqa: TC001 - pydantic needs it at run time
+from dialer.campaign.plan import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,13 +20,16 @@ UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, 
 ONE_WEEK_MINUTES = 7 * 24 * 60
 
 
+T = TypeVar("T")
+
+
 def _printable(text: str) -> str:
     if any(unicodedata.category(char) in UNPRINTABLE for char in text):
         raise ValueError("must not contain control characters or line breaks")
     return text
 
 
-def _distinct(values: list[str]) -> list[str]:
+def _distinct(values: list[T]) -> list[T]:
     if len(set(values)) < len(values):
         raise ValueError("names the same value twice")
     return values
@@ -57,13 +63,48 @@ class HangUp(_Settings):
 OnAnswer = Annotated[PlayPrompt | HangUp, Field(discriminator="kind")]
 
 
+def _zone(name: str) -> str:
+    zone_of(name)
+    return name
+
+
+def _country(code: str) -> str:
+    check_country(code)
+    return code
+
+
+TimeZone = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_zone)]
+Country = Annotated[str, StringConstraints(max_length=10), AfterValidator(_country)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+
+
+class CallingWindow(_Settings):
+    """Hours of some weekdays; with `to` at or before `from` they end on the next day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    days: Annotated[list[Weekday], Field(min_length=1, max_length=7), AfterValidator(_distinct)]
+    from_: Annotated[TimeOfDay, Field(alias="from")]
+    to: TimeOfDay
+
+
+Windows = Annotated[list[CallingWindow], Field(max_length=100)]
+
+
 class CampaignSettings(_Settings):
     """What a campaign does; unknown keys are refused, so that a typo is seen.
 
     Caller IDs are digits with an optional leading +, used in turn; none means the trunk's own.
     Trunks are tried in the order given, or `weighted`: by the configuration's priorities and
     weights.
-    `calls_per_second` null means no limit of the campaign's own. `start_at` has a UTC offset.
+    `calls_per_second` and `calls_per_minute` null mean no limit of the campaign's own; the lower
+    one holds. `start_at` has a UTC offset.
+    Calls are made in `windows` alone, none means at any time: in local times of the person called
+    (given, or told by the number, or else the campaign's `time_zone`), or with `window_zone`
+    campaign in the campaign's. No calls on public holidays of the countries in `holidays` (DE, or
+    a part: DE-BY), nor on `dates_without_calls`. `retry_jitter_percent` lengthens each wait by up
+    to so much.
     """
 
     name: Annotated[
@@ -92,6 +133,17 @@ class CampaignSettings(_Settings):
         | None
     ) = None
     redial_interrupted: bool = False
+    calls_per_minute: Annotated[float, Field(gt=0, le=60_000)] | None = None
+    retry_jitter_percent: Annotated[int, Field(ge=0, le=50)] = 10
+    time_zone: TimeZone = "UTC"
+    window_zone: Literal["customer", "campaign"] = "customer"
+    windows: Windows = Field(default_factory=list)
+    holidays: Annotated[list[Country], Field(max_length=20), AfterValidator(_distinct)] = Field(
+        default_factory=list
+    )
+    dates_without_calls: Annotated[
+        list[dt.date], Field(max_length=1000), AfterValidator(_distinct)
+    ] = Field(default_factory=list)
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """Return these settings with some keys replaced; raises pydantic's ValidationError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from uuid import UUID
 
+    from dialer.campaign.windows import Span
     from dialer.clock import Clock
     from dialer.engine.lease import NodeLease
     from dialer.engine.live_calls import LiveCalls
@@ -60,6 +62,7 @@ class Dispatcher:
         undialed: UndialedCalls,
         batch: int,
         may_dial: Callable[[], bool],
+        quiet: Span | None,
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -70,6 +73,7 @@ class Dispatcher:
         self._undialed = undialed
         self._batch = batch
         self._may_dial = may_dial
+        self._quiet = quiet
         self._buckets: dict[int, TokenBucket] = {}
         self._promoted_at = self._full_pass_at = float("-inf")
         self._doubtful: set[UUID] | None = None
@@ -112,7 +116,7 @@ class Dispatcher:
             return
         full = now - self._full_pass_at >= FULL_PASS_EVERY
         await promotion.start_due_campaigns(self._pool)
-        await promotion.promote(self._pool, full=full)
+        await promotion.promote(self._pool, full=full, quiet=self._quiet)
         self._promoted_at = now
         if full:
             self._full_pass_at = now
@@ -170,9 +174,10 @@ class Dispatcher:
         return len(nobodys)
 
     def _campaign_tokens(self, campaign: CampaignToDial, share: float, now: float) -> int:
-        if campaign.calls_per_second is None:
+        rates = [campaign.calls_per_second, (campaign.calls_per_minute or inf) / 60]
+        rate = min(rate for rate in rates if rate is not None) * share
+        if rate == inf:
             return self._batch
-        rate = campaign.calls_per_second * share
         bucket = self._buckets.get(campaign.id)
         if bucket is None:
             bucket = self._buckets[campaign.id] = TokenBucket(rate, burst_of(rate), now)

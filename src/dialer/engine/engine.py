@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from dialer.campaign.system_failure import Thresholds
+from dialer.engine.automatic_pause import AutomaticPause
 from dialer.engine.dispatcher import Dispatcher
 from dialer.engine.failover import Failover
 from dialer.engine.lease import NodeLease
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from dialer.campaign.outcome_table import OutcomeTable
+    from dialer.campaign.windows import Span
     from dialer.clock import Clock
     from dialer.engine.trace_writer import TraceWriter
     from dialer.engine.trunk_set import TrunkSet, TrunkState
@@ -40,6 +43,7 @@ log = structlog.get_logger(__name__)
 BUSY_TURN = 0.02  # seconds between turns while calls are being placed
 IDLE_TURN = 0.25  # seconds between turns while there is nothing to place
 HANG_UP_EVERY = 0.5  # seconds
+PAUSE_EVERY = 1.0  # seconds between looks for campaigns that should pause by themselves
 PUBLISH_EVERY = 1.0  # seconds between looks at what has changed of the trunks
 
 
@@ -60,6 +64,8 @@ class Engine:
         lease_seconds: float = 15.0,
         batch: int = 50,
         traces: TraceWriter | None = None,
+        pauses: Thresholds | None = None,
+        quiet: Span | None = None,
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -107,6 +113,7 @@ class Engine:
             undialed=UndialedCalls(pool, self.lease, table),
             batch=batch,
             may_dial=self._may_dial,
+            quiet=quiet,
         )
         self.publisher = Publisher(pool, clock, self.lease, trunks)
         self.rescue = Rescue(
@@ -116,6 +123,7 @@ class Engine:
             table=table,
             trunks=trunks,
         )
+        self.automatic_pause = AutomaticPause(pool, self.lease, table, pauses or Thresholds())
 
     def not_ready(self) -> str | None:
         """Return why no call can be placed now, None when all is well."""
@@ -139,6 +147,7 @@ class Engine:
             "rescue": (self._rescue, self.lease.interval),
             "hang-up": (self._hang_up, HANG_UP_EVERY),
             "publish": (self._publish, PUBLISH_EVERY),
+            "automatic-pause": (self._pause, PAUSE_EVERY),
         }
         if self._traces is not None:
             loops["write-traces"] = (self._traces.write, WRITE_EVERY)
@@ -270,6 +279,10 @@ class Engine:
     async def _publish(self) -> float:
         await self.publisher.run_once()
         return PUBLISH_EVERY
+
+    async def _pause(self) -> float:
+        await self.automatic_pause.run_once()
+        return PAUSE_EVERY
 
     async def _hang_up(self) -> float:
         if len(self.live):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import random
 from typing import TYPE_CHECKING, Any
 
 from dialer.campaign import evidence as campaign
@@ -188,6 +189,8 @@ def judge(
                 for outcome, seconds in retry.retry_by_outcome.items()
             },
             redial_interrupted=retry.redial_interrupted,
+            jitter=random.random() * retry.jitter_percent / 100,  # noqa: S311 - it spreads calls
+            calendar=retry.calendar,
         ),
         now,
     )

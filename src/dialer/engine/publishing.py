@@ -107,7 +107,7 @@ def health(trunk: TrunkState, now: float) -> dict[str, Any]:
 def _dated(told: dict[str, Any], epoch: dt.datetime) -> dict[str, Any]:
     """Return it with times of the wall clock, where it has those of our own."""
     return {
-        name: (epoch + dt.timedelta(seconds=value)).isoformat(timespec="seconds")
+        name: (epoch + dt.timedelta(seconds=value)).isoformat(timespec="milliseconds")
         if name in {"since", "held_until"} and isinstance(value, float)
         else value
         for name, value in told.items()

@@ -114,7 +114,10 @@ async def _days(
     """Return the day of each call, in the time zone of its schedule."""
     schedules = {row["schedule_id"] for row in waiting} - {None}
     zones = {row["id"]: row["time_zone"] for row in await connection.fetch(ZONES, schedules)}
-    by_zone = {zone: contact_day(now, zone_of(zone or default)) for zone in {"", *zones.values()}}
+    by_zone = {
+        zone: contact_day(now, zone_of(zone.partition(",")[0] or default))
+        for zone in {"", *zones.values()}
+    }
     return {row["call_id"]: by_zone[zones.get(row["schedule_id"], "")] for row in waiting}
 
 

@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from dialer.campaign.status import CampaignStatus, Phase
-from dialer.store import rows
+from dialer.store import queue, rows, schedules
 from dialer.store.pool import session, transaction
 from dialer.store.records import OrphanedCall
 
@@ -270,12 +270,10 @@ WITH orphan AS (
     SET phase = NULL, node = NULL, epoch = NULL, trunk = NULL,
         due = coalesce($1::timestamptz, clock_timestamp()), updated_at = clock_timestamp()
     FROM orphan WHERE k.id = orphan.id
-    RETURNING k.id, k.campaign_id, k.priority, k.position
+    RETURNING k.id, k.campaign_id, k.schedule_id, k.priority, k.position, k.due
 )
-INSERT INTO ready (call_id, campaign_id, priority, position)
-SELECT id, campaign_id, priority, position FROM freed
-ON CONFLICT DO NOTHING
-"""
+<ready>
+""".replace("<ready>", queue.READY_AGAIN.format(rows="freed"))
 
 TAKE_ORPHANS = """
 WITH orphan AS (
@@ -299,18 +297,19 @@ WITH orphan AS (
 SELECT k.id AS id_of_call, k.account_id, k.campaign_id, k.attempt_id, k.phase,
     k.attempts, k.attempts_counted, k.technical_in_a_row, k.declined,
     cardinality(k.alternates) AS alternates, a.was, c.status AS campaign_status,
-    c.retry_by_outcome, c.redial_interrupted,
+    c.retry_by_outcome, c.redial_interrupted, c.retry_jitter_percent, <calendar>,
     coalesce(k.max_attempts, c.max_attempts) AS max_attempts,
     coalesce(k.retry_interval_seconds, c.retry_interval_seconds) AS retry_interval_seconds,
     l.*
 FROM taken AS k
 JOIN attempt AS a ON a.id = k.attempt_id
 JOIN campaigns AS c ON c.id = k.campaign_id
+JOIN schedules AS s ON s.id = k.schedule_id
 CROSS JOIN LATERAL (
     SELECT * FROM legs WHERE legs.attempt_id = k.attempt_id ORDER BY ordinal DESC LIMIT 1
 ) AS l
 ORDER BY k.id
-"""
+""".replace("<calendar>", schedules.CALENDAR)
 
 OWN_LEASE = """
 SELECT EXISTS (

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from dialer.campaign.moves import CampaignAction, move_campaign
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason
-from dialer.store import plan_limits, rows
+from dialer.store import plan_limits, rows, schedules
 from dialer.store.errors import CampaignClosed, NotFound, Refused, VersionConflict
 from dialer.store.pool import session, transaction
 from dialer.store.records import PauseNote
+from dialer.store.schedules import Waiting
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Mapping
 
+    from dialer.campaign.windows import Span
     from dialer.store.pool import Connection, Database
     from dialer.store.records import Campaign, CampaignSettings
 
@@ -25,9 +27,13 @@ WITH created AS (
     INSERT INTO campaigns (account_id, name, trunks, caller_ids, start_at, max_simultaneous_calls,
         calls_per_second, max_attempts, retry_interval_seconds, retry_by_outcome,
         ring_timeout_seconds, max_talk_seconds, on_answer, webhook_url, redial_interrupted,
-        trunk_order)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+        trunk_order, calls_per_minute, retry_jitter_percent, time_zone, window_zone, windows,
+        holidays, dates_without_calls)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+        $20, $21, $22, $23)
     RETURNING *
+), schedule AS (
+    INSERT INTO schedules (campaign_id) SELECT id FROM created
 ), told AS (
     INSERT INTO events (account_id, campaign_id, kind, data)
     SELECT account_id, id, 'campaign.draft', jsonb_build_object('from', NULL, 'to', 'draft')
@@ -57,7 +63,9 @@ UPDATE campaigns
 SET name = $2, trunks = $3, caller_ids = $4, start_at = $5, max_simultaneous_calls = $6,
     calls_per_second = $7, max_attempts = $8, retry_interval_seconds = $9, retry_by_outcome = $10,
     ring_timeout_seconds = $11, max_talk_seconds = $12, on_answer = $13, webhook_url = $14,
-    redial_interrupted = $15, trunk_order = $16, version = version + 1
+    redial_interrupted = $15, trunk_order = $16, calls_per_minute = $17,
+    retry_jitter_percent = $18, time_zone = $19, window_zone = $20, windows = $21, holidays = $22,
+    dates_without_calls = $23, version = version + 1
 WHERE id = $1
 RETURNING *
 """
@@ -67,6 +75,11 @@ WITH moved AS (
     UPDATE campaigns
     SET status = $2, pause_reason = $3, pause_detail = $4, paused_from = $5, started_at = $6,
         finished_at = $7, deleted_at = $8, hang_up = $9, version = version + 1,
+        resumed_at = CASE
+            WHEN paused_from IS NOT NULL AND $2 = 'in_progress'
+                THEN coalesce($12::timestamptz, clock_timestamp())
+            ELSE resumed_at
+        END,
         ending = ending OR ($2 = 'finished' AND status <> 'finished')
     WHERE id = $1
     RETURNING *
@@ -115,8 +128,17 @@ WHERE campaign_id = ANY($1::bigint[])
 GROUP BY campaign_id, status
 """
 
-# The head of the index calls_waiting.
-NEXT_DUE = "SELECT min(due) FROM calls WHERE campaign_id = $1 AND node IS NULL AND due IS NOT NULL"
+# The heads of the index calls_waiting.
+WAITING = """
+SELECT <calendar>, first.due
+FROM campaigns AS c JOIN schedules AS s ON s.campaign_id = c.id CROSS JOIN LATERAL (
+    SELECT due FROM calls
+    WHERE schedule_id = s.id AND node IS NULL AND due IS NOT NULL
+    ORDER BY due, -priority, position
+    LIMIT 1
+) AS first
+WHERE c.id = $1
+""".replace("<calendar>", schedules.CALENDAR)
 
 
 async def create(db: Database, account_id: int, settings: CampaignSettings) -> Campaign:
@@ -171,6 +193,7 @@ async def change(
                 f"campaign {campaign_id} is planned and needs its start time; "
                 "to start it now, set a start time that has passed"
             )
+        await schedules.forget(connection, campaign_id)
         return rows.campaign(await connection.fetchrow(CHANGE, campaign_id, *_columns(settings)))
 
 
@@ -209,12 +232,12 @@ async def act(
         if status is not campaign.status:
             note = pause or PauseNote(PauseReason.MANUAL)
             moved = _moved(campaign, status, note, hang_up=hang_up, now=now)
-            campaign = await _write(connection, campaign, moved, action)
+            campaign = await _write(connection, campaign, moved, action, now)
             if status is CampaignStatus.FINISHED:
                 more = await _end_batch(connection, campaign_id)
         if action is CampaignAction.DELETE:
             gone = dataclasses.replace(campaign, deleted_at=now)
-            campaign = await _write(connection, campaign, gone, action)
+            campaign = await _write(connection, campaign, gone, action, now)
     while more:
         more = await end_batch(db, campaign_id)
     return campaign
@@ -244,11 +267,11 @@ async def counts(
     return found
 
 
-async def next_due(db: Database, campaign_id: int) -> dt.datetime | None:
-    """Return when the first of the calls that wait is due, None where none waits."""
+async def waiting(db: Database, campaign_id: int, quiet: Span | None) -> list[Waiting]:
+    """Return, for each of its schedules with calls that wait, when the first of them is due."""
     async with session(db) as connection:
-        due: dt.datetime | None = await connection.fetchval(NEXT_DUE, campaign_id)
-    return due
+        found = await connection.fetch(WAITING, campaign_id)
+    return [Waiting(schedules.calendar(row, quiet), row["due"]) for row in found]
 
 
 async def _check_minutes(
@@ -299,7 +322,11 @@ def _moved(
 
 
 async def _write(
-    connection: Connection, before: Campaign, after: Campaign, action: CampaignAction
+    connection: Connection,
+    before: Campaign,
+    after: Campaign,
+    action: CampaignAction,
+    now: dt.datetime,
 ) -> Campaign:
     kind = "deleted" if after.deleted_at else after.status.value
     data = {"from": before.status.value, "to": after.status.value, "action": action.value}
@@ -319,6 +346,7 @@ async def _write(
             after.hang_up,
             kind,
             data,
+            now,
         )
     )
 
@@ -348,4 +376,11 @@ def _columns(settings: CampaignSettings) -> list[Any]:
         settings.webhook_url,
         settings.redial_interrupted,
         settings.trunk_order,
+        settings.calls_per_minute,
+        settings.retry_jitter_percent,
+        settings.time_zone,
+        settings.window_zone,
+        [dict(window) for window in settings.windows],
+        list(settings.holidays),
+        list(settings.dates_without_calls),
     ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from dialer.store import rows
+from dialer.campaign.number_zone import zone_of_number
+from dialer.store import rows, schedules
 from dialer.store.errors import CampaignClosed, NotFound
 from dialer.store.pool import transaction
 from dialer.store.records import AddReport
@@ -38,14 +39,14 @@ WITH last AS (
         SELECT position FROM calls WHERE campaign_id = $2 ORDER BY id DESC LIMIT 1), 0) AS position
 ), added AS (
     INSERT INTO calls (account_id, campaign_id, position, number, dialable, problem, payload,
-        priority, max_attempts, retry_interval_seconds, next_number, due)
+        priority, max_attempts, retry_interval_seconds, next_number, schedule_id, due)
     SELECT $1, $2, last.position + n.rank, n.number, n.dialable, n.problem, n.payload::jsonb,
-        n.priority, n.max_attempts, n.retry_interval_seconds, n.number,
+        n.priority, n.max_attempts, n.retry_interval_seconds, n.number, n.schedule_id,
         coalesce($3::timestamptz, now())
     FROM last, unnest($4::text[], $5::boolean[], $6::text[], $7::text[], $8::integer[],
-            $9::integer[], $10::integer[])
+            $9::integer[], $10::integer[], $11::bigint[])
         WITH ORDINALITY AS n (number, dialable, problem, payload, priority, max_attempts,
-            retry_interval_seconds, rank)
+            retry_interval_seconds, schedule_id, rank)
     ORDER BY n.rank
     ON CONFLICT (campaign_id, number, md5(payload::text)) DO NOTHING
     RETURNING position
@@ -66,9 +67,10 @@ async def add(
     new: Sequence[NewCall],
     now: dt.datetime | None = None,
 ) -> AddReport:
-    """Add calls in list order, all due now; skip those already there with the same payload.
+    """Add calls in list order, due as soon as their window opens.
 
-    Raises `NotFound`, and `CampaignClosed` for a finished campaign.
+    Those that are there already, with the same payload, are skipped. Raises `NotFound`, and
+    `CampaignClosed` for a finished campaign.
     """
     async with transaction(db) as connection:
         status = await connection.fetchval(LOCK_CAMPAIGN, campaign_id, account_id)
@@ -77,6 +79,10 @@ async def add(
         if status == "finished":
             raise CampaignClosed(f"campaign {campaign_id} is finished and takes no more numbers")
         await connection.execute(LOCK_LIST, campaign_id)
+        keys = [
+            schedules.key(row.time_zone or zone_of_number(row.number), row.windows) for row in new
+        ]
+        schedule_ids = await schedules.ensure(connection, campaign_id, keys)
         added = await connection.fetch(
             ADD,
             account_id,
@@ -89,6 +95,7 @@ async def add(
             [row.priority for row in new],
             [row.max_attempts for row in new],
             [row.retry_interval_seconds for row in new],
+            [schedule_ids[key] for key in keys],
         )
     ranks = {row["rank"] for row in added}
     return AddReport(

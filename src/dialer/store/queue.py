@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import asyncpg
 
-from dialer.store import admission, plan_limits, rows
+from dialer.store import admission, plan_limits, rows, schedules
 from dialer.store.pool import session, transaction
 from dialer.store.records import CampaignToDial, ClaimedCall
 
@@ -33,8 +33,8 @@ class Holder(NamedTuple):
 
 
 DIALABLE = """
-SELECT c.id, c.account_id, c.trunks, c.trunk_order, c.calls_per_second, c.max_simultaneous_calls,
-    r.ready, ARRAY(
+SELECT c.id, c.account_id, c.trunks, c.trunk_order, c.calls_per_second, c.calls_per_minute,
+    c.max_simultaneous_calls, r.ready, ARRAY(
         SELECT name FROM trunks WHERE name = ANY(c.trunks) AND held_at IS NOT NULL) AS held,
     (SELECT count(*) FROM calls AS k WHERE k.node IS NOT NULL AND k.campaign_id = c.id) AS live
 FROM campaigns AS c
@@ -109,16 +109,17 @@ WITH taken AS (
 UPDATE calls AS k
 SET phase = 'claimed', node = $2, epoch = $3, trunk = t.trunk, reserves = t.reserves,
     period = $8, contact_day = t.day, updated_at = clock_timestamp()
-FROM taken AS t, campaigns AS c
-WHERE k.id = t.call_id AND c.id = $1
+FROM taken AS t, campaigns AS c JOIN schedules AS s ON s.campaign_id = c.id
+WHERE k.id = t.call_id AND c.id = $1 AND s.id = k.schedule_id
     AND k.node IS NULL AND k.status IN ('planned', 'retry_scheduled')
 RETURNING t.rank, k.id, k.account_id, k.campaign_id, k.next_number AS number, k.dialable,
     k.problem, k.payload, k.trunk, c.trunks, c.trunk_order, c.caller_ids, c.ring_timeout_seconds,
     c.max_talk_seconds, c.on_answer, coalesce(k.max_attempts, c.max_attempts) AS max_attempts,
     coalesce(k.retry_interval_seconds, c.retry_interval_seconds) AS retry_interval_seconds,
-    c.retry_by_outcome, c.redial_interrupted, cardinality(k.alternates) AS alternates,
-    k.attempts, k.attempts_counted, k.technical_in_a_row, k.declined, k.status AS was
-"""
+    c.retry_by_outcome, c.redial_interrupted, c.retry_jitter_percent, <calendar>,
+    cardinality(k.alternates) AS alternates, k.attempts, k.attempts_counted,
+    k.technical_in_a_row, k.declined, k.status AS was
+""".replace("<calendar>", schedules.CALENDAR)
 
 POSTPONE = """
 WITH postponed AS (
@@ -143,6 +144,15 @@ WITH blocked AS (
 SELECT count(*) FROM blocked
 """
 
+# Calls that wait again, straight back into the ready set while their window is open.
+READY_AGAIN = """
+    INSERT INTO ready (call_id, campaign_id, window_close, priority, position)
+    SELECT f.id, f.campaign_id, s.closes_at, f.priority, f.position
+    FROM {rows} AS f JOIN schedules AS s ON s.id = f.schedule_id
+    WHERE s.opens_at <= f.due AND s.closes_at > f.due
+    ON CONFLICT DO NOTHING
+"""
+
 # The campaign's lock keeps a finish out, which takes calls in another order.
 GIVE_BACK = """
 WITH campaign AS (
@@ -157,14 +167,10 @@ WITH campaign AS (
     FROM campaign AS c
     WHERE k.id = ANY($3::bigint[]) AND k.campaign_id = c.id
         AND k.node = $1 AND k.epoch = $2 AND k.phase = 'claimed'
-    RETURNING k.id, k.campaign_id, k.priority, k.position
-), added AS (
-    INSERT INTO ready (call_id, campaign_id, priority, position)
-    SELECT id, campaign_id, priority, position FROM freed
-    ON CONFLICT DO NOTHING
-)
+    RETURNING k.id, k.campaign_id, k.schedule_id, k.priority, k.position, k.due
+), added AS (<ready>)
 SELECT count(*) FROM freed
-"""
+""".replace("<ready>", READY_AGAIN.format(rows="freed"))
 
 
 async def dialable_campaigns(db: Database) -> list[CampaignToDial]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from dialer.campaign.calendar import Calendar
     from dialer.campaign.evidence import LocalCause
     from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason, Phase
 
@@ -26,7 +27,9 @@ class CampaignSettings:
 
     `trunks` are names; `trunk_order` says whether they are asked in that order, or by the
     priorities and weights of the configuration. `retry_by_outcome` maps an outcome to seconds and
-    goes before `retry_interval_seconds`. `calls_per_second` None means no limit of its own.
+    goes before `retry_interval_seconds`. `calls_per_second` and `calls_per_minute` None mean no
+    limit of its own. `windows` are as `campaign.windows` reads them, none is any time; they are
+    local times of the customer, or of the campaign's `time_zone`.
     """
 
     name: str
@@ -44,6 +47,13 @@ class CampaignSettings:
     on_answer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     webhook_url: str | None = None
     redial_interrupted: bool = False
+    calls_per_minute: float | None = None
+    retry_jitter_percent: int = 10
+    time_zone: str = "UTC"
+    window_zone: Literal["customer", "campaign"] = "customer"
+    windows: tuple[Mapping[str, Any], ...] = ()
+    holidays: tuple[str, ...] = ()
+    dates_without_calls: tuple[dt.date, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,7 +88,8 @@ class NewCall:
     """A number to add to a campaign.
 
     `number` is normalised text; `problem` says why it is not dialable. `line` is where it stood
-    in the list, 0 where there was none. None in the last two means the campaign's.
+    in the list, 0 where there was none. An empty time zone is told by the number; None in what
+    follows means the campaign's.
     """
 
     number: str
@@ -89,6 +100,8 @@ class NewCall:
     priority: int = 0
     max_attempts: int | None = None
     retry_interval_seconds: int | None = None
+    time_zone: str = ""
+    windows: tuple[Mapping[str, Any], ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -121,6 +134,7 @@ class Call:
     trunk: str | None
     attempt_id: UUID | None
     due: dt.datetime | None
+    schedule_id: int | None
     attempts: int
     attempts_counted: int
     last_outcome: str | None
@@ -272,16 +286,22 @@ class CampaignToDial:
     max_simultaneous_calls: int
     ready: int
     live: int
+    calls_per_minute: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RetrySettings:
-    """What decides whether and when a call is tried again, the number's own settings applied."""
+    """What decides whether and when a call is tried again, the number's own settings applied.
+
+    Waits are lengthened by up to `jitter_percent`. Without a calendar any time will do.
+    """
 
     max_attempts: int
     retry_interval_seconds: int
     retry_by_outcome: Mapping[str, int]  # seconds
     redial_interrupted: bool
+    jitter_percent: int = 0
+    calendar: Calendar | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

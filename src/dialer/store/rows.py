@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason, Phase
+from dialer.store import schedules
 from dialer.store.records import (
     Attempt,
     Call,
@@ -86,6 +87,13 @@ def campaign(row: Row) -> Campaign:
             name=row["name"],
             trunks=tuple(row["trunks"]),
             trunk_order=row["trunk_order"],
+            calls_per_minute=row["calls_per_minute"],
+            retry_jitter_percent=row["retry_jitter_percent"],
+            time_zone=row["time_zone"],
+            window_zone=row["window_zone"],
+            windows=tuple(row["windows"]),
+            holidays=tuple(row["holidays"]),
+            dates_without_calls=tuple(row["dates_without_calls"]),
             caller_ids=tuple(row["caller_ids"]),
             start_at=row["start_at"],
             max_simultaneous_calls=row["max_simultaneous_calls"],
@@ -129,6 +137,7 @@ def call(row: Row) -> Call:
         trunk=row["trunk"],
         attempt_id=row["attempt_id"],
         due=row["due"],
+        schedule_id=row["schedule_id"],
         attempts=row["attempts"],
         attempts_counted=row["attempts_counted"],
         last_outcome=row["last_outcome"],
@@ -215,6 +224,8 @@ def retry(row: Row) -> RetrySettings:
         retry_interval_seconds=row["retry_interval_seconds"],
         retry_by_outcome=row["retry_by_outcome"],
         redial_interrupted=row["redial_interrupted"],
+        jitter_percent=row["retry_jitter_percent"],
+        calendar=schedules.calendar(row),
     )
 
 

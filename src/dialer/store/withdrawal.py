@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dialer.store.pool import session
+from dialer.store.queue import READY_AGAIN
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -44,8 +45,8 @@ WITH held AS MATERIALIZED (
     FROM held AS h JOIN campaign AS c ON c.id = h.campaign_id
     WHERE k.id = h.id AND k.attempt_id = h.unsent AND k.node = $1 AND k.epoch = $2
         AND k.phase = 'dialing'
-    RETURNING k.id, k.account_id, k.campaign_id, k.status, k.priority, k.position, k.due, h.unsent,
-        k.next_number, k.contact_day
+    RETURNING k.id, k.account_id, k.campaign_id, k.status, k.schedule_id, k.priority, k.position,
+        k.due, h.unsent, k.next_number, k.contact_day
 ), untried AS (
     UPDATE contacts AS n SET attempts = n.attempts - 1
     FROM moved AS m
@@ -55,18 +56,14 @@ WITH held AS MATERIALIZED (
     DELETE FROM legs USING moved AS m WHERE legs.attempt_id = m.unsent
 ), attempt AS (
     DELETE FROM attempts USING moved AS m WHERE attempts.id = m.unsent
-), added AS (
-    INSERT INTO ready (call_id, campaign_id, priority, position)
-    SELECT id, campaign_id, priority, position FROM moved WHERE due IS NOT NULL
-    ON CONFLICT DO NOTHING
-), told AS (
+), added AS (<ready>), told AS (
     INSERT INTO events (account_id, campaign_id, call_id, kind, data)
     SELECT account_id, campaign_id, id, 'call.' || status,
         jsonb_build_object('from', 'in_progress', 'to', status, 'reason', 'no INVITE was sent')
     FROM moved
 )
 SELECT count(*) FROM moved
-"""
+""".replace("<ready>", READY_AGAIN.format(rows="moved"))
 
 CLAIMED = "SELECT id FROM calls WHERE node = $1 AND epoch = $2 AND phase = 'claimed'"
 

@@ -138,6 +138,17 @@ ALTER TABLE calls
 UPDATE calls SET next_number = number;
 INSERT INTO schedules (campaign_id) SELECT id FROM campaigns;
 UPDATE calls SET schedule_id = s.id FROM schedules AS s WHERE s.campaign_id = calls.campaign_id;
+-- Promotion walks it from its mark, schedule by schedule.
+DROP INDEX calls_waiting;
+CREATE INDEX calls_waiting ON calls (schedule_id, due, (-priority), position)
+    WHERE node IS NULL AND due IS NOT NULL;
+DROP TABLE promotion_marks;
+CREATE TABLE promotion_marks (
+    schedule_id bigint PRIMARY KEY,
+    due timestamptz NOT NULL,
+    rank integer NOT NULL,
+    position bigint NOT NULL
+);
 -- Nobody is rung twice at once, whosever campaigns they are in.
 CREATE UNIQUE INDEX calls_one_live ON calls (next_number) WHERE node IS NOT NULL;
 -- The few calls of an account that are held, to hold them against its limits.
