@@ -1,4 +1,4 @@
-"""The command line: serve, demo, dial, campaign, call, trunk, db."""
+"""The command line: serve, demo, dial, campaign, call, do-not-call, account, token, trunk, db."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import typer
 
 from dialer import (
     __version__,
+    account_commands,
     campaign_commands,
     config,
+    do_not_call_commands,
     log,
+    token_commands,
     trunk_check_command,
     trunk_holding_commands,
 )
@@ -138,6 +141,9 @@ def dial(
 
 app.add_typer(campaign_commands.app, name="campaign")
 app.command("call")(campaign_commands.call)
+app.add_typer(do_not_call_commands.app, name="do-not-call")
+app.add_typer(account_commands.app, name="account")
+app.add_typer(token_commands.app, name="token")
 app.add_typer(trunk_holding_commands.app, name="trunk")
 trunk_holding_commands.app.command("check")(trunk_check_command.check)
 app.add_typer(database, name="db")

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 import pydantic
 
-from dialer.api import models, trace_models, trunk_models
+from dialer.api import account_models, models, trace_models, trunk_models
 
 if TYPE_CHECKING:
+    import datetime as dt
     import types
     from collections.abc import AsyncIterator, Iterable, Mapping
 
+    from dialer.campaign.role import Role
     from dialer.campaign.status import CallStatus, CampaignStatus
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
+DO_NOT_CALL = "/v1/do-not-call"
 READ_TIMEOUT = 60.0  # seconds; a large list is answered when it is in
 
 
@@ -182,10 +185,13 @@ class Client:
 
     async def report(self, campaign_id: int) -> AsyncIterator[bytes]:
         """Yield the pieces of a campaign's report as CSV."""
+        async for piece in self._pieces(f"/v1/campaigns/{campaign_id}/report.csv"):
+            yield piece
+
+    async def _pieces(self, path: str, **request: Any) -> AsyncIterator[bytes]:
+        """Yield the pieces of an answer as they come."""
         try:
-            async with self._http.stream(
-                "GET", f"/v1/campaigns/{campaign_id}/report.csv"
-            ) as response:
+            async with self._http.stream("GET", path, **request) as response:
                 if response.is_error:
                     await response.aread()
                     raise _problem(response)
@@ -210,6 +216,84 @@ class Client:
     async def release_trunk(self, name: str) -> trunk_models.Trunk:
         """Give calls to a trunk again."""
         return await self._json(trunk_models.Trunk, "POST", f"{_trunk_path(name)}/release", json={})
+
+    async def account(self) -> account_models.OwnAccount:
+        """Read the account of the token: its plan, and what is used of it."""
+        return await self._json(account_models.OwnAccount, "GET", "/v1/account")
+
+    async def tokens(self) -> account_models.TokenList:
+        """Read the account's tokens."""
+        return await self._json(account_models.TokenList, "GET", "/v1/tokens")
+
+    async def create_token(
+        self, name: str, role: Role, expires_at: dt.datetime | None = None
+    ) -> account_models.MadeToken:
+        """Make a token; its `secret` can never be read again."""
+        expires = None if expires_at is None else expires_at.isoformat()
+        asked = {"name": name, "role": role, "expires_at": expires}
+        return await self._json(account_models.MadeToken, "POST", "/v1/tokens", json=asked)
+
+    async def revoke_token(self, token_id: int) -> None:
+        """Let a token work no more."""
+        await self._request("DELETE", f"/v1/tokens/{token_id}")
+
+    async def do_not_call(
+        self,
+        *,
+        scope: account_models.Scope = "account",
+        number: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> account_models.ListingPage:
+        """Read a page of a do-not-call list, newest first, or all that lists `number`."""
+        parameters = _parameters((), limit, cursor, number) | {"scope": scope}
+        return await self._json(account_models.ListingPage, "GET", DO_NOT_CALL, params=parameters)
+
+    async def add_do_not_call(
+        self,
+        entries: Iterable[str | Mapping[str, Any]],
+        *,
+        scope: account_models.Scope = "account",
+    ) -> account_models.AddedListings:
+        """List numbers: texts, or objects as the API's NewListing."""
+        return await self._json(
+            account_models.AddedListings,
+            "POST",
+            DO_NOT_CALL,
+            params={"scope": scope},
+            json=list(entries),
+        )
+
+    async def import_do_not_call(
+        self, pieces: AsyncIterator[bytes], *, scope: account_models.Scope = "account"
+    ) -> account_models.AddedListings:
+        """List the numbers of a CSV list, streamed."""
+        return await self._json(
+            account_models.AddedListings,
+            "POST",
+            DO_NOT_CALL,
+            params={"scope": scope},
+            content=pieces,
+            headers={"Content-Type": "text/csv"},
+        )
+
+    async def remove_do_not_call(
+        self,
+        phone: str,
+        *,
+        kind: account_models.Kind = "number",
+        scope: account_models.Scope = "account",
+    ) -> None:
+        """Take an entry off a list."""
+        which = {"phone": phone, "kind": kind, "scope": scope}
+        await self._request("DELETE", DO_NOT_CALL, params=which)
+
+    async def export_do_not_call(
+        self, *, scope: account_models.Scope = "account"
+    ) -> AsyncIterator[bytes]:
+        """Yield the pieces of a do-not-call list as CSV."""
+        async for piece in self._pieces(f"{DO_NOT_CALL}/export.csv", params={"scope": scope}):
+            yield piece
 
     async def _json(self, model: type[Model], method: str, path: str, **request: Any) -> Model:
         response = await self._request(method, path, **request)

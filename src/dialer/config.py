@@ -12,7 +12,9 @@ import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import phonenumbers
 import pydantic
+from phonenumbers import PhoneMetadata
 from pydantic import Field
 
 from dialer.config_section import ConfigError, Section, split_address
@@ -125,6 +127,7 @@ class Numbers(Section):
     """Which numbers may be dialled besides international ones."""
 
     internal: str = ""
+    region: str = ""
 
     @pydantic.field_validator("internal")
     @classmethod
@@ -135,9 +138,31 @@ class Numbers(Section):
             raise ValueError(f"is not a regular expression: {error}") from None
         return value
 
+    @pydantic.field_validator("region")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value and value not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValueError("is not a country's code of two capital letters, such as DE")
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def _fits_together(self) -> Numbers:
+        try:
+            self.internal_pattern()
+        except re.error as error:
+            raise ValueError(f"internal cannot stand beside a region: {error}") from None
+        return self
+
     def internal_pattern(self) -> re.Pattern[str] | None:
-        """Return the pattern that an extension of the PBX matches as a whole, if there is one."""
-        return re.compile(self.internal) if self.internal else None
+        """Return the pattern that an extension of the PBX matches as a whole, if there is one.
+
+        Its group `emergency` matches the emergency numbers of the region, which nobody may dial.
+        """
+        short = PhoneMetadata.short_metadata_for_region(self.region) if self.region else None
+        urgent = short.emergency.national_number_pattern if short and short.emergency else None
+        if not urgent:
+            return re.compile(self.internal) if self.internal else None
+        return re.compile(f"(?P<emergency>{urgent})|(?:{self.internal or '(?!)'})")
 
 
 class Capture(Section):

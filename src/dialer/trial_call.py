@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dialer.campaign.header_template import filled
 from dialer.campaign.number import NumberError, normalise
-from dialer.campaign.number_rewriting import rewritten
+from dialer.campaign.number_rewriting import dialled, rewritten
 from dialer.config import ConfigError
 from dialer.config_section import host_and_port
 from dialer.engine.trunk_definition import TrunkDefinition, definition_of
@@ -57,7 +57,7 @@ def request_over(
     shown = caller_id or definition.caller_id
     return CallRequest(
         trunk=definition.trunk,
-        number=rewritten(definition.rewriting, number),
+        number=dialled(definition.rewriting, number, definition.region),
         caller_id=rewritten(definition.caller_id_rewriting, shown),
         headers=filled(definition.headers, {"number": number, "caller_id": shown}, {}),
         ring_timeout=ring_timeout,

@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from dialer.campaign.role import Role
 from dialer.campaign.status import CallStatus, CampaignStatus
 from dialer.client import ApiProblem, Client
 
@@ -99,3 +100,23 @@ async def test_bad_settings_in_one_line(client):
     assert str(caught.value) == (
         "body /trunks/0: there is no trunk 'nowhere' in the configuration; it has carrier, pbx"
     )
+
+
+async def test_accounts_tokens_and_the_do_not_call_list(api):
+    async with Client(f"http://127.0.0.1:{api.port}") as client:
+        assert (await client.account()).settings.name == "default"
+        made = await client.create_token("shop", Role.VIEWER)
+        assert [one.id for one in (await client.tokens()).items] == [made.id]
+        async with Client(f"http://127.0.0.1:{api.port}", made.secret) as shop:
+            assert (await shop.account()).token.role is Role.VIEWER
+            with pytest.raises(ApiProblem, match="needs the role operator"):
+                await shop.add_do_not_call(["+493012345678"])
+        await client.revoke_token(made.id)
+        assert (await client.add_do_not_call(["+493012345678"])).added == 1
+        everybody = [{"phone": "+4989", "kind": "prefix"}]
+        assert (await client.add_do_not_call(everybody, scope="all")).added == 1
+        [found] = (await client.do_not_call(number="+498912345678")).items
+        assert (found.phone, found.kind, found.scope) == ("+4989", "prefix", "all")
+        await client.remove_do_not_call("+4989", kind="prefix", scope="all")
+        pieces = [piece async for piece in client.export_do_not_call()]
+        assert b"+493012345678,number," in b"".join(pieces)

@@ -38,6 +38,15 @@ def test_every_route_is_in_it():
     assert len(set(names)) == len(names)
 
 
+def test_every_operation_says_which_role_it_needs():
+    paths = openapi.document(ROUTES)["paths"]
+    for route in ROUTES:
+        operation = paths[route.path][route.method.lower()]
+        assert operation.get("x-role") == (None if route.public else route.role)
+        assert operation.get("security") == ([] if route.public else None)
+        assert ("403" in operation["responses"]) is not route.public
+
+
 def test_every_refusal_is_a_problem():
     document = openapi.document(ROUTES)
     for item in document["paths"].values():

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import datetime as dt
 
 import pytest
 from tests.db import scene
@@ -10,7 +9,7 @@ from tests.db import scene
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.role import Role
 from dialer.store import accounts, campaigns, events, tokens
-from dialer.store.account_records import AccountSettings, Usage
+from dialer.store.account_records import AccountSettings
 from dialer.store.errors import NotFound, Refused
 from dialer.store.pool import transaction
 from dialer.store.records import DEFAULT_ACCOUNT
@@ -28,7 +27,6 @@ PLAN = AccountSettings(
     attempts_per_day=2,
     attempts_per_week=5,
 )
-TODAY = dt.date(2026, 3, 1)
 
 
 async def test_an_account_has_its_plan(pool):
@@ -52,8 +50,6 @@ async def test_an_account_that_is_not_there(pool):
         await accounts.get(pool, 9)
     with pytest.raises(NotFound):
         await accounts.change(pool, 9, {"minutes": 1})
-    with pytest.raises(NotFound):
-        await accounts.usage(pool, 9, TODAY)
 
 
 async def test_only_what_is_named_is_changed(pool):
@@ -123,34 +119,3 @@ async def test_no_account_is_closed_under_a_campaign_that_is_being_created(pool)
 async def test_the_default_account_is_never_closed(pool):
     with pytest.raises(Refused, match="the default one"):
         await accounts.close(pool, DEFAULT_ACCOUNT)
-
-
-async def test_usage_counts_what_is_over_and_what_is_up(pool):
-    await accounts.change(pool, DEFAULT_ACCOUNT, {"increment_seconds": 60})
-    campaign = await scene.campaign(pool, 3)
-    node = await scene.node(pool)
-    up, _ringing = await node.dial(await node.claim(campaign, 2))
-    await pool.execute("INSERT INTO usage VALUES (1, $1, 120, 3), (1, $1 - 30, 999, 9)", TODAY)
-    await pool.execute("UPDATE calls SET reserves = true, period = $1 WHERE node = 'one'", TODAY)
-    now = await pool.fetchval("SELECT clock_timestamp()")
-    await pool.execute("UPDATE calls SET phase = 'talking' WHERE id = $1", up.call_id)
-    await pool.execute(
-        "UPDATE legs SET answered_at = $2 WHERE attempt_id = $1",
-        up.attempt_id,
-        now - dt.timedelta(seconds=61),
-    )
-    assert await accounts.usage(pool, DEFAULT_ACCOUNT, TODAY, now) == Usage(
-        billed_seconds=120,
-        unique_users=3,
-        live_calls=2,
-        talking_calls=1,
-        talking_seconds=120,
-        unique_users_reserved=2,
-    )
-
-
-async def test_usage_of_another_account_is_its_own(pool):
-    made = await accounts.create(pool, PLAN)
-    campaign = await scene.campaign(pool, 1)
-    await (await scene.node(pool)).dial_all(campaign, 1)
-    assert await accounts.usage(pool, made.id, TODAY) == Usage(0, 0, 0, 0, 0, 0)

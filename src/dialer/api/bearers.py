@@ -32,7 +32,7 @@ class Bearers:
         self._clock = clock
         self._configured = None if token is None else token.encode()
         self._kept: dict[str, tuple[float, Bearer]] = {}
-        self.nobody = None if token else Bearer(DEFAULT_ACCOUNT, Role.ADMIN, "nobody's")
+        self.nobody = None if token else Bearer(DEFAULT_ACCOUNT, Role.ADMIN, "no token")
         """Who shows no token, None where one must be shown."""
 
     async def find(self, secret: str) -> Bearer | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dialer.api import (
+    account_models,
+    accounts,
     calls,
     campaigns,
+    do_not_call,
     models,
     numbers,
     report,
@@ -25,6 +28,8 @@ REFUSED_MOVE = {
     409: "The campaign's status does not allow it; `current_status` and `allowed` say what is",
 }
 NO_TRUNK = {404: "There is no such trunk"}
+NO_TOKEN = {404: "There is no such token"}
+NOT_LISTED = {404: "It is not on that list"}
 CLOSED = {**NO_CAMPAIGN, 409: "The campaign is finished"}
 
 ROUTES = (
@@ -187,6 +192,90 @@ ROUTES = (
         models.CallPage,
         query=models.CallQuery,
         role=Role.VIEWER,
+    ),
+    Route(
+        "GET",
+        "/v1/do-not-call",
+        "listDoNotCall",
+        do_not_call.list_page,
+        "List who may not be called, newest first, or what lists a number",
+        account_models.ListingPage,
+        query=account_models.ListingQuery,
+        role=Role.VIEWER,
+    ),
+    Route(
+        "POST",
+        "/v1/do-not-call",
+        "addDoNotCall",
+        do_not_call.add,
+        "Put numbers and beginnings of numbers on a do-not-call list, as JSON or as a CSV list with"
+        " the columns phone, kind and reason; what is listed already stays as it is",
+        account_models.AddedListings,
+        query=account_models.ScopeQuery,
+        bodies={JSON: account_models.NEW_LISTINGS, "text/csv": None, "multipart/form-data": None},
+        role=Role.OPERATOR,
+    ),
+    Route(
+        "DELETE",
+        "/v1/do-not-call",
+        "removeDoNotCall",
+        do_not_call.remove,
+        "Take a number, or a beginning of numbers, off a do-not-call list",
+        None,
+        status=204,
+        query=account_models.GoneListing,
+        refusals=NOT_LISTED,
+        role=Role.OPERATOR,
+    ),
+    Route(
+        "GET",
+        "/v1/do-not-call/export.csv",
+        "exportDoNotCall",
+        do_not_call.export,
+        "Read a do-not-call list as CSV, in the form in which it can be imported",
+        "text/csv",
+        query=account_models.ScopeQuery,
+        role=Role.VIEWER,
+    ),
+    Route(
+        "GET",
+        "/v1/account",
+        "getAccount",
+        accounts.read,
+        "Read the account of the token: its plan, and what is used and left of the period",
+        account_models.OwnAccount,
+        role=Role.VIEWER,
+    ),
+    Route(
+        "GET",
+        "/v1/tokens",
+        "listTokens",
+        accounts.list_tokens,
+        "List the account's tokens",
+        account_models.TokenList,
+        role=Role.ADMIN,
+    ),
+    Route(
+        "POST",
+        "/v1/tokens",
+        "createToken",
+        accounts.create_token,
+        "Make a token for the account; its secret is in this answer and nowhere else",
+        account_models.MadeToken,
+        status=201,
+        bodies={JSON: account_models.NEW_TOKEN},
+        role=Role.ADMIN,
+    ),
+    Route(
+        "DELETE",
+        "/v1/tokens/{id}",
+        "revokeToken",
+        accounts.revoke_token,
+        "Revoke a token",
+        None,
+        status=204,
+        refusals=NO_TOKEN,
+        role=Role.ADMIN,
     ),
     Route(
         "GET",

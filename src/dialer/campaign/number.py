@@ -10,10 +10,14 @@ import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneMetadata
 from phonenumbers import ValidationResult as Possible
 
+from dialer.campaign.emergency_number import is_emergency_or_short
+
 LONGEST_TEXT = 64
 WRITTEN = re.compile(r"\+?[0-9]+")
 # What people put between digits: spaces (no-break ones too), dashes, dots, parentheses.
 PUNCTUATION = dict.fromkeys(map(ord, " \u00a0\u2007\u202f-\u2010\u2011\u2012\u2013\u2212.()"))
+EMERGENCY = "emergency"
+"""The group of the pattern of extensions that finds those which are emergency numbers."""
 PROBLEMS = {
     Possible.TOO_SHORT: "too short for a number of +{code}",
     Possible.TOO_LONG: "too long for a number of +{code}",
@@ -43,7 +47,8 @@ def normalise(text: str, internal: re.Pattern[str] | None = None) -> Number:
     """Return the number that `text` means; an extension where `internal` matches all its digits.
 
     Raises NumberError where the text holds anything but a leading +, digits and the punctuation
-    of telephone numbers, so that nothing else can reach a SIP header.
+    of telephone numbers, so that nothing else can reach a SIP header, and for emergency and short
+    numbers, those that the group `emergency` of `internal` matches among them.
     """
     written = text.strip().translate(PUNCTUATION)
     if not written:
@@ -52,9 +57,15 @@ def normalise(text: str, internal: re.Pattern[str] | None = None) -> Number:
         raise NumberError(f"is longer than {LONGEST_TEXT} characters")
     if not WRITTEN.fullmatch(written):
         raise NumberError(f"is not a telephone number: {text!a}")
-    if internal is not None and internal.fullmatch(written):
+    extension = None if internal is None else internal.fullmatch(written)
+    urgent = extension is not None and extension.groupdict().get(EMERGENCY)
+    if urgent or is_emergency_or_short(written):
+        raise NumberError(f"is an emergency or short number, which is never dialled: {written!a}")
+    if extension is not None:
         return Number(written)
     digits = written.removeprefix("+")
+    if is_emergency_or_short("+" + digits):
+        raise NumberError(f"is an emergency or short number, which is never dialled: {written!a}")
     if _plainly_possible(digits):
         return Number("+" + digits)
     return _examined(digits)

@@ -6,6 +6,8 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
+from dialer.campaign.emergency_number import is_emergency_or_short, regions_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -71,3 +73,18 @@ def rewritten(rules: Iterable[Rewriting], number: str) -> str:
                 raise ValueError(f"rewriting {number} gives {result!a}, which cannot be dialled")
             return result
     return number
+
+
+def dialled(rules: Iterable[Rewriting], number: str, region: str = "") -> str:
+    """Return what a trunk is asked to call for a number; raises ValueError as `rewritten` does.
+
+    So it does where that is an emergency number: everywhere, in the country of the number, or in
+    `region`, where the PBX stands.
+    """
+    result = rewritten(rules, number)
+    regions = (*regions_of(number), *([region] if region else ()))
+    if is_emergency_or_short(result, regions):
+        raise ValueError(
+            f"{number} is dialled as {result}, an emergency or short number, which is never called"
+        )
+    return result

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dialer.campaign import evidence as campaign
 from dialer.campaign.header_template import filled
-from dialer.campaign.number_rewriting import rewritten
+from dialer.campaign.number_rewriting import dialled, rewritten
 from dialer.campaign.retry import History, RetryPolicy, decide
 from dialer.campaign.status import Phase
 from dialer.store import records
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def call_request(claimed: records.ClaimedCall, definition: TrunkDefinition) -> sip.CallRequest:
     """Return what the user agent shall do for a claimed call, with numbers as the trunk wants them.
 
-    Raises ValueError where rewriting leaves nothing that can be dialled.
+    Raises ValueError where rewriting leaves nothing that may be dialled.
     """
     caller_id = caller_id_for(claimed, definition.caller_id)
     facts = {
@@ -38,7 +38,7 @@ def call_request(claimed: records.ClaimedCall, definition: TrunkDefinition) -> s
     }
     return sip.CallRequest(
         trunk=definition.trunk,
-        number=rewritten(definition.rewriting, claimed.number),
+        number=dialled(definition.rewriting, claimed.number, definition.region),
         caller_id=rewritten(definition.caller_id_rewriting, caller_id),
         headers=filled(definition.headers, facts, claimed.payload),
         ring_timeout=min(float(claimed.ring_timeout_seconds), definition.ring_seconds),

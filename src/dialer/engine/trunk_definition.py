@@ -31,7 +31,8 @@ class TrunkDefinition:
     """How to call over a trunk, and which calls it is given.
 
     `ring_seconds` caps the campaign's ring timeout. `table` is None where the outcome table for
-    all holds; `failover_on` None where the table's own word on failover does. `fingerprint` tells
+    all holds; `region` is where the PBX stands, whose emergency numbers are never dialled;
+    `failover_on` None where the table's own word on failover does. `fingerprint` tells
     definitions apart, without telling a secret.
     """
 
@@ -46,6 +47,7 @@ class TrunkDefinition:
     ring_seconds: float = LONGEST_RING
     table: OutcomeTable | None = None
     failover_on: frozenset[Outcome] | None = None
+    region: str = ""
     fingerprint: str = ""
 
 
@@ -84,6 +86,7 @@ def definition_of(
         ring_seconds=one.ring_seconds,
         table=made("outcomes", lambda: table_of(settings, one.outcomes)),
         failover_on=made("failover_on", lambda: _outcomes(one.failover_on)),
+        region=settings.numbers.region,
         fingerprint=_fingerprint(one),
     )
 

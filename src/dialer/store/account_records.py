@@ -40,23 +40,6 @@ class Account:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Usage:
-    """What an account has used of a period, and what it is using now.
-
-    `billed_seconds` is the talk time that is over, by the plan's increment; `talking_seconds` that
-    of calls that are up, as it would be billed now. `unique_users_reserved`: the places among the
-    unique users that are held by attempts under way.
-    """
-
-    billed_seconds: int
-    unique_users: int
-    live_calls: int
-    talking_calls: int
-    talking_seconds: int
-    unique_users_reserved: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Token:
     """A token without its secret, of which only a hash is kept."""
 

@@ -1,4 +1,4 @@
-"""Accounts: create, read, list, change and close them, and what they have used."""
+"""Accounts: create, read, list, change and close them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from dialer.store import rows
-from dialer.store.account_records import Account, AccountSettings, Usage
+from dialer.store.account_records import Account, AccountSettings
 from dialer.store.errors import NotFound, Refused
 from dialer.store.pool import session, transaction
 from dialer.store.records import DEFAULT_ACCOUNT
@@ -55,30 +55,6 @@ WITH closed AS (
     SELECT id, 'account.closed', jsonb_build_object('name', name) FROM closed
 )
 SELECT * FROM closed
-"""
-
-# Of its calls only the few that are held are looked at.
-USAGE = """
-SELECT coalesce(u.billed_seconds, 0) AS billed_seconds, coalesce(u.unique_users, 0) AS unique_users,
-    live.*
-FROM accounts AS a
-LEFT JOIN usage AS u ON u.account_id = a.id AND u.period = $2
-CROSS JOIN LATERAL (
-    SELECT count(*) AS live_calls, count(*) FILTER (WHERE k.phase = 'talking') AS talking_calls,
-        coalesce(sum(ceil(talk.seconds / a.increment_seconds) * a.increment_seconds), 0)::bigint
-            AS talking_seconds,
-        count(*) FILTER (WHERE k.reserves AND k.period = $2) AS unique_users_reserved
-    FROM calls AS k
-    LEFT JOIN LATERAL (
-        SELECT greatest(0, extract(epoch FROM
-            coalesce($3::timestamptz, clock_timestamp()) - l.answered_at)) AS seconds
-        FROM legs AS l
-        WHERE l.attempt_id = k.attempt_id AND l.answered_at IS NOT NULL AND l.ended_at IS NULL
-        ORDER BY l.ordinal DESC LIMIT 1
-    ) AS talk ON k.phase = 'talking'
-    WHERE k.account_id = a.id AND k.node IS NOT NULL
-) AS live
-WHERE a.id = $1
 """
 
 
@@ -138,17 +114,6 @@ async def close(db: Database, account_id: int, now: dt.datetime | None = None) -
                 " finish or delete them first"
             )
         return _account(await connection.fetchrow(CLOSE, account_id, now))
-
-
-async def usage(
-    db: Database, account_id: int, period: dt.date, now: dt.datetime | None = None
-) -> Usage:
-    """Read what an account has used in the period that starts on a day. Raises `NotFound`."""
-    async with session(db) as connection:
-        row = await connection.fetchrow(USAGE, account_id, period, now)
-    if row is None:
-        raise NotFound(f"there is no account {account_id}")
-    return Usage(**row)
 
 
 async def _open(connection: Connection, account_id: int) -> Account:

@@ -18,22 +18,23 @@ if TYPE_CHECKING:
 BATCH = 5000
 """How many entries one call of `add` and `remove` takes well."""
 
-# All that lists a number $2[..]: itself, or a beginning of it. Each of its beginnings is looked up
-# in the unique index do_not_call_once, whatever the length of the list; of several entries that for
-# all accounts is told first, and a whole number before a beginning.
-MATCHES = """
-SELECT w.number AS matched, d.*
-FROM unnest($2::text[]) AS w(number)
-CROSS JOIN LATERAL (
+# What lists the number {number} for the account $1: itself, or a beginning of it. Each beginning is
+# looked up in the unique index do_not_call_once, whatever the length of the list; entries for all
+# accounts come first, and a whole number before a beginning.
+LISTING = """
     SELECT * FROM do_not_call
     WHERE pattern = ANY(ARRAY(
-            SELECT left(w.number, length) FROM generate_series(1, length(w.number)) AS length))
-        AND (is_prefix OR pattern = w.number)
+            SELECT left({number}, length) FROM generate_series(1, length({number})) AS length))
+        AND (is_prefix OR pattern = {number})
         AND coalesce(account_id, 0) = ANY(ARRAY[0, $1::bigint])
-    ORDER BY coalesce(account_id, 0), is_prefix
-    LIMIT 1
-) AS d
+    ORDER BY coalesce(account_id, 0), is_prefix, id
 """
+OF_NUMBER = LISTING.format(number="$2::text")
+MATCHES = f"""
+SELECT w.number AS matched, d.*
+FROM unnest($2::text[]) AS w(number)
+CROSS JOIN LATERAL ({LISTING.format(number="w.number")} LIMIT 1) AS d
+"""  # noqa: S608 - no value of anybody's stands in it
 
 # A later entry for the same pattern changes nothing: why and since when it is there stays.
 ADD = """
@@ -73,6 +74,13 @@ async def matches(
     async with session(connection) as held:
         found = await held.fetch(MATCHES, account_id, list(numbers))
     return {row["matched"]: _listing(row) for row in found}
+
+
+async def listing(db: Database, account_id: int, number: str) -> list[Listing]:
+    """Return every entry because of which an account may not call a number."""
+    async with session(db) as connection:
+        found = await connection.fetch(OF_NUMBER, account_id, rows.clean(number))
+    return [_listing(row) for row in found]
 
 
 async def add(

@@ -99,8 +99,7 @@ class EmbeddedPostgres:
         self._lock = _locked(place.folder)
         try:
             self._socket_folder = _socket_folder(place)
-            host = quote(str(self._socket_folder), safe="")
-            self.url = f"postgresql://{SUPERUSER}@/postgres?host={host}"
+            self.url = _url(self._socket_folder)
             if not place.data.exists():
                 await _initialise(place, durable=self._durable)
             await self._launch(place)
@@ -192,6 +191,22 @@ class EmbeddedPostgres:
             except (EmbeddedError, OSError) as error:
                 log.error("the embedded database does not come back", reason=str(error))  # noqa: TRY400 - the reason is for a person
                 await asyncio.sleep(1.0)
+
+
+def url_of_running(folder: Path) -> str | None:
+    """Return the address of the server that another process runs in `folder`, None without one.
+
+    Its socket lets in root and the user that it runs as, and nobody else.
+    """
+    place = embedded_place.find(folder)
+    if _status(place.data) != "ready":
+        return None
+    sockets = (place.data / "postmaster.pid").read_text().splitlines()[4]
+    return _url(Path(sockets))
+
+
+def _url(socket_folder: Path) -> str:
+    return f"postgresql://{SUPERUSER}@/postgres?host={quote(str(socket_folder), safe='')}"
 
 
 def _locked(folder: Path) -> int:

@@ -9,6 +9,7 @@ import uuid
 import pytest
 
 from dialer.campaign import evidence as campaign
+from dialer.campaign.number_rewriting import Rewriting
 from dialer.campaign.outcome_table import OutcomeTable
 from dialer.campaign.status import CallStatus, Phase
 from dialer.engine import placer
@@ -259,3 +260,11 @@ def test_a_verdict_goes_by_the_history_and_the_campaigns_wishes(counted, status,
         technical_in_a_row=0,
         declined=0,
     )
+
+
+def test_a_number_that_a_trunk_would_be_asked_for_as_an_emergency_number_is_not_dialled():
+    trunk = sip.Trunk("carrier", "192.0.2.1")
+    definition = TrunkDefinition(trunk, rewriting=(Rewriting.of(r"^\+4989", ""),))
+    munich = dataclasses.replace(CLAIMED, number="+4989112")
+    with pytest.raises(ValueError, match="an emergency or short number"):
+        placer.call_request(munich, definition)
