@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import json
 
 from tests.week.scenario import SECONDS
 
@@ -13,16 +12,6 @@ from dialer.store import accounts, campaigns, do_not_call, numbers
 from dialer.store.account_records import NewListing
 from dialer.store.errors import CampaignClosed, Refused
 from dialer.store.records import CampaignSettings
-
-# Settings that the store does not take yet are written as they are.
-COLUMNS = {
-    "time_zone": "text",
-    "window_zone": "text",
-    "windows": "jsonb",
-    "holidays": "text[]",
-    "dates_without_calls": "date[]",
-    "retry_jitter_percent": "integer",
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,7 +45,10 @@ class People:
             self._note("minutes", made.id, settings.minutes)
         for planned in self._plan.campaigns:
             account = self.accounts[planned.account]
-            campaign = await self._create(account, planned.settings)
+            made = await campaigns.create(
+                self._pool, account, CampaignSettings(**planned.settings)
+            )
+            campaign = made.id
             self.campaigns.append((account, campaign))
             for at, portion in planned.portions:
                 if at == 0.0:
@@ -79,20 +71,6 @@ class People:
             await self._clock.until(self._clock.at(at))
             await act(what)
             self.on_deed()
-
-    async def _create(self, account, settings):
-        known = {field.name for field in dataclasses.fields(CampaignSettings)}
-        given = {name: value for name, value in settings.items() if name in known}
-        made = await campaigns.create(self._pool, account, CampaignSettings(**given))
-        for name, value in settings.items():
-            if name not in known:
-                shown = json.loads(json.dumps(value)) if name == "windows" else value
-                await self._pool.execute(
-                    f"UPDATE campaigns SET {name} = $2::{COLUMNS[name]} WHERE id = $1",
-                    made.id,
-                    list(shown) if isinstance(shown, tuple) else shown,
-                )
-        return made.id
 
     async def _add(self, what):
         index, portion = what

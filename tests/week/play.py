@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import datetime as dt
 import logging
 import pathlib
 import random
@@ -16,11 +15,12 @@ from tests.week import database_time
 from tests.week.far_end import WeekCarrier
 from tests.week.network import Network
 from tests.week.people import People
-from tests.week.scenario import BEGAN, ENDS, MAX_CALLS, SECONDS, TRUNKS
+from tests.week.scenario import BEGAN, ENDS, MAX_CALLS, QUIET, TRUNKS
 from tests.week.virtual_time import VirtualClock, VirtualLoop
 
 from dialer.campaign.outcome_table import OutcomeTable
 from dialer.campaign.routing import TrunkRule
+from dialer.campaign.windows import quiet_hours
 from dialer.engine import engine as engine_module
 from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
@@ -62,6 +62,10 @@ class RestingEngine(Engine):
         wait = (due - self.lease.database_now()).total_seconds()
         return min(max(wait, IDLE_TURN), LONGEST_REST)
 
+    async def _pause(self):
+        await super()._pause()
+        return EVERY if len(self.live) else LONGEST_REST
+
     def stir(self):
         """Let it look at once: a person has done something."""
         self._wake.set()
@@ -83,12 +87,10 @@ def play(url, clock_file, plan):
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     for name in ("BUSY_TURN", "IDLE_TURN"):
         setattr(engine_module, name, globals()[name])
-    for name in ("HANG_UP_EVERY", "PUBLISH_EVERY", "PAUSE_EVERY"):
-        setattr(engine_module, name, EVERY)
+    engine_module.HANG_UP_EVERY = engine_module.PUBLISH_EVERY = EVERY
     loop = VirtualLoop()
     began = time.monotonic()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(database_time.prepare(url, clock_file)) if False else None
         carriers, network, people = runner.run(_week(loop, url, clock_file, plan))
     return Played(carriers, network, people, time.monotonic() - began, loop.jumps)
 
@@ -170,4 +172,5 @@ def _engine(pool, clock, agent, carriers):
         node="week",
         lease_seconds=LEASE,
         batch=100,
+        quiet=quiet_hours(QUIET),
     )

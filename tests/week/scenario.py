@@ -17,7 +17,6 @@ from dialer.store.records import NewCall
 BEGAN = dt.datetime(2026, 10, 24, 21, tzinfo=dt.UTC)
 ENDS = dt.datetime(2026, 11, 1, 12, tzinfo=dt.UTC)
 SECONDS = (ENDS - BEGAN).total_seconds()
-SUNDAYS = (dt.date(2026, 10, 25), dt.date(2026, 11, 1))
 
 ZONES = {
     "Europe/London": "+4420",
@@ -35,6 +34,7 @@ ZONES = {
 }
 TRUNKS = ("north", "south", "west", "east")
 MAX_CALLS = 150  # at a time on a trunk
+QUIET = "03:00-07:00"  # in the midst of the hour that comes twice in Europe
 
 MORNING = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "10:00", "to": "11:30"}
 EVENING = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "17:00", "to": "18:00"}
@@ -168,7 +168,7 @@ def _campaign(chance, index, accounts, people):
         "redial_interrupted": chance.random() < 0.5,
         "time_zone": chance.choice(list(ZONES)),
         "window_zone": "campaign" if index % 7 == 3 else "customer",
-        "windows": windows,
+        "windows": tuple(windows),
         "holidays": ("NZ", "AT", "CZ") if index % 3 == 0 else (),
         "dates_without_calls": (dt.date(2026, 10, 29),) if index % 4 == 1 else (),
         "retry_jitter_percent": chance.choice((0, 10, 20)),
@@ -184,14 +184,14 @@ def _campaign(chance, index, accounts, people):
 
 
 def _call(chance, number, zone):
-    fields = {
-        "priority": chance.choice((0, 0, 0, 5)),
-        "max_attempts": chance.choice((None, None, None, 1, 5)),
-        "retry_interval_seconds": chance.choice((None, None, None, 2400)),
-        "time_zone": zone,
-    }
-    known = {field.name for field in dataclasses.fields(NewCall)}
-    return NewCall(number, **{name: value for name, value in fields.items() if name in known})
+    return NewCall(
+        number,
+        priority=chance.choice((0, 0, 0, 5)),
+        max_attempts=chance.choice((None, None, None, 1, 5)),
+        retry_interval_seconds=chance.choice((None, None, None, 2400)),
+        time_zone=zone,
+        windows=(EVENING,) if chance.random() < 0.05 else None,
+    )
 
 
 def _deeds(chance, planned, people, calls):
