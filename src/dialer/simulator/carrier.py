@@ -32,8 +32,8 @@ class CarrierSettings:
 
     `second` is the length of a behaviour's second, in real ones. `loss` is the share of all SIP
     datagrams lost, each way, chosen by `seed`. `rtp_packets` are sent with early media and again
-    with an answer. `t1` in seconds (RFC 3261 §17.1.1.1). With `as_if` every number is treated as
-    that one is.
+    with an answer; without `sound` its media is inactive, and no packet passes either way. `t1` in
+    seconds (RFC 3261 §17.1.1.1). With `as_if` every number is treated as that one is.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +45,7 @@ class CarrierSettings:
     username: str = "dialer"
     password: str = dataclasses.field(default="secret", repr=False)
     rtp_packets: int = 10
+    sound: bool = True
     t1: float = 0.5
     t2: float = 4.0
     t4: float = 5.0

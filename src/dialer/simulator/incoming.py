@@ -102,8 +102,16 @@ class IncomingCall:
         agreed = sdp.negotiate(_CODECS, remote)
         if not self._answer:
             self._answer = sdp.answer(
-                remote, settings.host, media.port, _CODECS, session_id=session_id, version=1
+                remote,
+                settings.host,
+                media.port,
+                _CODECS,
+                session_id=session_id,
+                version=1,
+                direction=sdp.Direction.SENDRECV if settings.sound else sdp.Direction.INACTIVE,
             )
+        if not settings.sound:
+            return self._answer
         self._caller = (agreed.host, agreed.port)
         media.talk(self._invite.call_id, self._caller, agreed.codec, agreed.payload_type)
         return self._answer
