@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -22,7 +20,7 @@ from dialer.command import LOCAL_API, Api, Mistake, run_with_client
 from dialer.progress import clock_time, follow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from dialer.api import models
     from dialer.client import Client
@@ -175,25 +173,6 @@ def watch(campaign_id: CampaignId, api: Api = LOCAL_API) -> None:
     run_with_client(api, work)
 
 
-@app.command()
-def report(
-    campaign_id: CampaignId,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: stdout.")] = None,
-    api: Api = LOCAL_API,
-) -> None:
-    """Write the campaign's calls as CSV."""
-
-    async def work(client: Client) -> None:
-        pieces = client.report(campaign_id)
-        first = await anext(pieces, b"")  # a refusal comes before the file is touched
-        with _written(output) as out:
-            out.write(first)
-            async for piece in pieces:
-                out.write(piece)
-
-    run_with_client(api, work)
-
-
 def call(
     call_id: Annotated[int, typer.Argument(help="Number of the call, as in a report.")],
     pcap: Annotated[
@@ -273,21 +252,6 @@ async def _add(client: Client, campaign_id: int, file: BinaryIO) -> None:
 def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
-    except OSError as error:
-        raise Mistake(f"{path}: {error.strerror}") from None
-
-
-@contextlib.contextmanager
-def _written(path: Path | None) -> Iterator[BinaryIO]:
-    """Give where a report goes: a file, or stdout, whose reader may leave."""
-    if path is None:
-        with contextlib.suppress(BrokenPipeError):
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        return
-    try:
-        with path.open("wb") as file:
-            yield file
     except OSError as error:
         raise Mistake(f"{path}: {error.strerror}") from None
 

@@ -1,4 +1,4 @@
-"""The command line: serve, demo, dial, campaign, call, trunk, db."""
+"""The command line: serve, demo, dial, campaign, call, person, trunk, db."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from dialer import (
     campaign_commands,
     config,
     log,
+    person_commands,
+    record_commands,
     trunk_check_command,
     trunk_holding_commands,
 )
@@ -137,6 +139,8 @@ def dial(
 
 
 app.add_typer(campaign_commands.app, name="campaign")
+record_commands.add_to(campaign_commands.app)
+app.add_typer(person_commands.app, name="person")
 app.command("call")(campaign_commands.call)
 app.add_typer(trunk_holding_commands.app, name="trunk")
 trunk_holding_commands.app.command("check")(trunk_check_command.check)

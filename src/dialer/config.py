@@ -147,6 +147,12 @@ class Capture(Section):
         return value
 
 
+class Retention(Section):
+    """How long call records are kept."""
+
+    calls_days: Annotated[int, Field(ge=0, le=36500)] = 0
+
+
 class Log(Section):
     """What is logged, and how."""
 
@@ -163,6 +169,7 @@ class Config(Section):
     engine: Engine = Engine()
     numbers: Numbers = Numbers()
     capture: Capture = Capture()
+    retention: Retention = Retention()
     log: Log = Log()
     prompts: Path = Path("prompts")
     trunk: tuple[Trunk, ...] = ()

@@ -195,6 +195,7 @@ class Service:
             node=self.settings.engine.node_name(),
             lease_seconds=self.settings.engine.lease_seconds,
             batch=self.settings.engine.batch,
+            keep_calls=dt.timedelta(days=self.settings.retention.calls_days) or None,
             traces=None
             if traces is None
             else TraceWriter(

@@ -7,13 +7,13 @@ from dialer.api import (
     campaigns,
     models,
     numbers,
-    report,
     service,
     trace_models,
     traces,
     trunk_models,
     trunks,
 )
+from dialer.api.record_routes import RECORD_ROUTES
 from dialer.api.route import Route
 
 JSON = "application/json"
@@ -131,15 +131,6 @@ ROUTES = (
     ),
     Route(
         "GET",
-        "/v1/campaigns/{id}/report.csv",
-        "getReport",
-        report.read,
-        "Read every call of a campaign as CSV, in list order",
-        "text/csv",
-        refusals=NO_CAMPAIGN,
-    ),
-    Route(
-        "GET",
         "/v1/calls/{id}",
         "getCall",
         calls.read,
@@ -174,6 +165,7 @@ ROUTES = (
         models.CallPage,
         query=models.CallQuery,
     ),
+    *RECORD_ROUTES,
     Route(
         "GET",
         "/v1/trunks",

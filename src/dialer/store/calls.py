@@ -1,4 +1,4 @@
-"""Reading calls: pages, one with all its evidence, and a campaign's report."""
+"""Reading calls: pages, and one with all its evidence."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from dialer.store import rows
 from dialer.store.errors import NotFound
 from dialer.store.pool import session
-from dialer.store.records import CallDetails, ReportRow
+from dialer.store.records import CallDetails
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import Collection
     from uuid import UUID
 
     from dialer.campaign.status import CallStatus
@@ -54,23 +54,6 @@ WHERE a.call_id = $1
 ORDER BY a.ordinal, l.ordinal
 """
 
-REPORT = """
-SELECT k.*, l.trunk AS leg_trunk, l.caller_id, l.sip_call_id, l.code, l.phrase, l.reasons, l.q850,
-    l.retry_after, l.local_cause, l.rang, l.answered, l.hung_up_by, l.provisionals, l.sent_at,
-    l.first_provisional_at, l.ringing_at, l.answered_at, l.ended_at, l.talk_seconds,
-    l.rtp_packets_sent, l.rtp_packets_received
-FROM (
-    SELECT * FROM calls WHERE account_id = $1 AND campaign_id = $2 AND id > $3
-    ORDER BY id LIMIT $4
-) AS k
-LEFT JOIN LATERAL (
-    SELECT * FROM legs WHERE legs.attempt_id = k.attempt_id ORDER BY ordinal DESC LIMIT 1
-) AS l ON true
-ORDER BY k.id
-"""
-REPORT_PAGE = 1000
-OWNED = "SELECT EXISTS (SELECT FROM campaigns WHERE id = $1 AND account_id = $2)"
-
 
 async def list_page(
     db: Database,
@@ -110,35 +93,4 @@ async def get(db: Database, account_id: int, call_id: int) -> CallDetails:
             legs[row["attempt_id"]].append(rows.leg(row))
     return CallDetails(
         rows.call(call), tuple(rows.attempt(row, legs.get(row["id"], ())) for row in attempts)
-    )
-
-
-async def report(db: Database, account_id: int, campaign_id: int) -> AsyncIterator[ReportRow]:
-    """Go through all calls of a campaign in list order, each with its latest attempt.
-
-    Raises `NotFound` at the first step. Reads in pages, so that a slow reader holds neither a
-    connection nor a snapshot, which would slow the queue.
-    """
-    async with session(db) as connection:
-        if not await connection.fetchval(OWNED, campaign_id, account_id):
-            raise NotFound(f"there is no campaign {campaign_id}")
-    last = 0
-    while True:
-        async with session(db) as connection:
-            page = await connection.fetch(REPORT, account_id, campaign_id, last, REPORT_PAGE)
-        for row in page:
-            yield _report_row(row)
-        if len(page) < REPORT_PAGE:
-            return
-        last = page[-1]["id"]
-
-
-def _report_row(row: rows.Row) -> ReportRow:
-    dialled = row["sip_call_id"] is not None
-    return ReportRow(
-        call=rows.call(row),
-        trunk=row["leg_trunk"],
-        caller_id=row["caller_id"],
-        sip_call_id=row["sip_call_id"],
-        evidence=rows.evidence(row) if dialled else None,
     )
