@@ -160,6 +160,14 @@ async def test_it_is_over_all_campaigns_of_the_account_and_of_no_other(pool):
     assert await calls.list_page(pool, DEFAULT_ACCOUNT, number=NUMBER) == []
 
 
+async def test_what_passed_of_an_erased_call_is_not_kept_when_it_comes_late(pool):
+    campaign = await spoken_with(pool)
+    first, _, _ = await call_ids(pool, campaign)
+    await erase(pool)
+    await traces.keep(pool, [LegTrace(first, uuid.uuid4(), 0, ())])
+    assert await pool.fetchval("SELECT count(*) FROM traces") == 0
+
+
 async def test_an_entry_in_the_do_not_call_list_stays(pool):
     await spoken_with(pool)
     await pool.execute(

@@ -129,7 +129,9 @@ class Scene:
         if passed.direction == "sent" and passed.data.startswith(b"INVITE "):
             self.invites_left.setdefault(wire.read(passed.data).call_id, self.clock.monotonic())
 
-    async def node(self, name="one", *trunks, pool=None, lease=4.0, batch=50, t1=T1, **agent):
+    async def node(
+        self, name="one", *trunks, pool=None, lease=4.0, batch=50, t1=T1, keep=None, **agent
+    ):
         """Start an engine; without trunks with the carrier's."""
         user_agent = UserAgent(
             UserAgentSettings(
@@ -155,6 +157,7 @@ class Scene:
             node=name,
             lease_seconds=lease,
             batch=batch,
+            keep_calls=keep,
         )
         node = Node(engine, user_agent, chosen)
         self.exits.push_async_callback(node.stop)
