@@ -118,7 +118,7 @@ class CampaignQuery(Page):
     )
 
 
-def _plus(number: str) -> str:
+def with_plus(number: str) -> str:
     """Take a leading blank for the plus sign that it was before a URL's decoding."""
     return "+" + number[1:] if number.startswith(" ") else number
 
@@ -132,7 +132,7 @@ class CallQuery(Page):
     number: Annotated[
         str | None,
         Field(min_length=1, max_length=200, description="exactly this one, as the calls show it"),
-        AfterValidator(lambda number: number if number is None else _plus(number)),
+        AfterValidator(lambda number: number if number is None else with_plus(number)),
     ] = None
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, TypeAdapter
 
-from dialer.api.models import Answer, Campaign, Request, _plus
+from dialer.api.models import Answer, Campaign, Request, with_plus
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.status import CallStatus
 from dialer.store.reports import ReportFilter
@@ -47,7 +47,7 @@ class ReportQuery(Request):
     number: Annotated[
         str | None,
         Field(min_length=1, max_length=200, description="exactly this one, as the calls show it"),
-        AfterValidator(lambda number: number if number is None else _plus(number)),
+        AfterValidator(lambda number: number if number is None else with_plus(number)),
     ] = None
 
     def chosen(self) -> ReportFilter:

@@ -18,32 +18,46 @@ if TYPE_CHECKING:
     from dialer.store.pool import Database
     from dialer.store.records import Call, Leg
 
-# Two statements, so that each has the plan that its index serves.
-LIST_ALL = """
-SELECT * FROM calls
-WHERE account_id = $1 AND id < coalesce($2, 9223372036854775807)
-    AND (cardinality($3::text[]) = 0 OR status = ANY($3))
-ORDER BY id DESC
-LIMIT $4
+# Two statements, so that each has the plan that its index serves: the newest of each campaign, or
+# of each status of each, deleted ones too, and of these the newest. However many calls others have,
+# and however rare a status is, no more is read.
+LIST = """
+WITH page AS (
+    SELECT k.id FROM campaigns AS c CROSS JOIN LATERAL (
+        SELECT id FROM calls
+        WHERE campaign_id = c.id AND id < coalesce($2, 9223372036854775807)
+        ORDER BY id DESC LIMIT $3
+    ) AS k
+    WHERE c.account_id = $1 AND c.id = coalesce($4, c.id)
+    ORDER BY k.id DESC
+    LIMIT $3
+)
+SELECT calls.* FROM page JOIN calls ON calls.id = page.id ORDER BY calls.id DESC
 """
-LIST_OF_CAMPAIGN = """
-SELECT * FROM calls
-WHERE account_id = $1 AND id < coalesce($2, 9223372036854775807)
-    AND (cardinality($3::text[]) = 0 OR status = ANY($3))
-    AND campaign_id = $5
-ORDER BY id DESC
-LIMIT $4
+LIST_BY_STATUS = """
+WITH page AS (
+    SELECT k.id
+    FROM campaigns AS c CROSS JOIN unnest($5::text[]) AS s (status) CROSS JOIN LATERAL (
+        SELECT id FROM calls
+        WHERE campaign_id = c.id AND status = s.status AND id < coalesce($2, 9223372036854775807)
+        ORDER BY id DESC LIMIT $3
+    ) AS k
+    WHERE c.account_id = $1 AND c.id = coalesce($4, c.id)
+    ORDER BY k.id DESC
+    LIMIT $3
+)
+SELECT calls.* FROM page JOIN calls ON calls.id = page.id ORDER BY calls.id DESC
 """
 # The unique index of a campaign's numbers serves these, campaign by campaign, deleted ones too.
 LIST_OF_NUMBER = """
 SELECT k.* FROM campaigns AS c CROSS JOIN LATERAL (
     SELECT * FROM calls
-    WHERE campaign_id = c.id AND number = $5 AND id < coalesce($2, 9223372036854775807)
-        AND (cardinality($3::text[]) = 0 OR status = ANY($3))
+    WHERE campaign_id = c.id AND number = $6 AND id < coalesce($2, 9223372036854775807)
+        AND (cardinality($5::text[]) = 0 OR status = ANY($5))
 ) AS k
-WHERE c.account_id = $1 AND c.id = coalesce($6, c.id)
+WHERE c.account_id = $1 AND c.id = coalesce($4, c.id)
 ORDER BY k.id DESC
-LIMIT $4
+LIMIT $3
 """
 
 GET = "SELECT * FROM calls WHERE id = $1 AND account_id = $2"
@@ -70,14 +84,15 @@ async def list_page(
     `number` is one number exactly. Without `campaign_id`, over all campaigns of the account,
     deleted ones included (dialogs).
     """
-    which = (account_id, before, list(statuses), limit)
+    which = (account_id, before, limit, campaign_id)
+    wanted = sorted(set(statuses))
     async with session(db) as connection:
         if number is not None:
-            found = await connection.fetch(LIST_OF_NUMBER, *which, rows.clean(number), campaign_id)
-        elif campaign_id is None:
-            found = await connection.fetch(LIST_ALL, *which)
+            found = await connection.fetch(LIST_OF_NUMBER, *which, wanted, rows.clean(number))
+        elif wanted:
+            found = await connection.fetch(LIST_BY_STATUS, *which, wanted)
         else:
-            found = await connection.fetch(LIST_OF_CAMPAIGN, *which, campaign_id)
+            found = await connection.fetch(LIST, *which)
     return [rows.call(row) for row in found]
 
 
