@@ -239,6 +239,7 @@ class Service:
             batch=self.settings.engine.batch,
             pauses=self._pauses(),
             quiet=self._quiet(),
+            keep_calls=dt.timedelta(days=self.settings.retention.calls_days) or None,
             traces=None
             if traces is None
             else TraceWriter(

@@ -11,13 +11,13 @@ from dialer.api import (
     imports,
     models,
     numbers,
-    report,
     service,
     trace_models,
     traces,
     trunk_models,
     trunks,
 )
+from dialer.api.record_routes import RECORD_ROUTES
 from dialer.api.route import Route
 from dialer.campaign.role import Role
 
@@ -201,16 +201,6 @@ ROUTES = (
     ),
     Route(
         "GET",
-        "/v1/campaigns/{id}/report.csv",
-        "getReport",
-        report.read,
-        "Read every call of a campaign as CSV, in list order",
-        "text/csv",
-        refusals=NO_CAMPAIGN,
-        role=Role.VIEWER,
-    ),
-    Route(
-        "GET",
         "/v1/calls/{id}",
         "getCall",
         calls.read,
@@ -333,6 +323,7 @@ ROUTES = (
         refusals=NO_TOKEN,
         role=Role.ADMIN,
     ),
+    *RECORD_ROUTES,
     Route(
         "GET",
         "/v1/trunks",

@@ -304,10 +304,51 @@ class CallDetails:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReportRow:
-    """A call and what came of its latest attempt (its last leg), one row of a report."""
+    """A call and what came of its latest attempt (its last leg), one row of a report.
+
+    `dialed` is the number that the leg went to.
+    """
 
     call: Call
     trunk: str | None
+    dialed: str | None
+    caller_id: str | None
+    sip_call_id: str | None
+    evidence: LegEvidence | None
+    attempt_created_at: dt.datetime | None
+    flags: tuple[str, ...]
+    detail: str
+    billed_seconds: int | None
+    requeued: int
+    erased_at: dt.datetime | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """An attempt with the leg that decided it, one row of a report; None while it runs.
+
+    `number` is the call's, `dialed` the one that the leg went to; `legs` counts the INVITEs.
+    """
+
+    call_id: int
+    campaign_id: int
+    number: str
+    payload: Mapping[str, str]
+    attempt_id: UUID
+    ordinal: int
+    node: str
+    status: str | None
+    outcome: str | None
+    rule: str | None
+    counted: bool | None
+    flags: tuple[str, ...]
+    detail: str
+    billed_seconds: int
+    created_at: dt.datetime
+    ended_at: dt.datetime | None
+    legs: int
+    trunk: str | None
+    dialed: str | None
     caller_id: str | None
     sip_call_id: str | None
     evidence: LegEvidence | None

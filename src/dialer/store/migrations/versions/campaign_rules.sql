@@ -159,6 +159,11 @@ CREATE TABLE promotion_marks (
 CREATE UNIQUE INDEX calls_one_live ON calls (next_number) WHERE node IS NOT NULL;
 -- The few calls of an account that are held, to hold them against its limits.
 CREATE INDEX calls_held_of_account ON calls (account_id) WHERE node IS NOT NULL;
+-- Who is to be forgotten may stand as somebody's other number. Few calls have any.
+CREATE INDEX calls_by_alternate ON calls USING gin (alternates) WHERE alternates <> '{}';
+-- The events of a call, and those of a campaign itself: to be forgotten with them.
+CREATE INDEX events_of_call ON events (call_id) WHERE call_id IS NOT NULL;
+CREATE INDEX events_of_campaign ON events (campaign_id) WHERE call_id IS NULL;
 
 -- `detail` says in a sentence what the outcome leaves open; `billed_seconds` is the talk time by the
 -- plan's increment.
