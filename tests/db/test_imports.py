@@ -6,7 +6,7 @@ import pytest
 from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction
-from dialer.store import calls, campaigns, dry_run, imports, numbers, promotion, removal
+from dialer.store import campaigns, dry_run, imports, numbers, promotion, removal, reports
 from dialer.store.errors import CampaignClosed, NotFound
 from dialer.store.records import DEFAULT_ACCOUNT, NewCall, SkippedRow
 
@@ -14,8 +14,8 @@ OTHER_ACCOUNT = 2
 
 
 async def listed(pool, campaign):
-    rows = [row async for row in calls.report(pool, DEFAULT_ACCOUNT, campaign.id)]
-    return [row.call for row in rows]
+    pages = reports.of_calls(pool, DEFAULT_ACCOUNT, campaign.id, reports.ReportFilter())
+    return [row.call async for page in pages for row in page]
 
 
 async def imported(pool, campaign, new, rejected=(), name="spring.csv"):
