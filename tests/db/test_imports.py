@@ -153,9 +153,7 @@ async def test_only_calls_never_attempted_are_removed_and_the_others_told_why(po
         await pool.fetchval("SELECT count(*) FROM ready WHERE campaign_id = $1", campaign.id) == 0
     )
     told = await pool.fetchval("SELECT data FROM events WHERE kind = 'numbers.removed'")
-    gone = {number for call_id, number in found.items() if call_id not in left}
     assert told["removed"] == 2
-    assert set(told["numbers"]) == gone
     assert set(told["call_ids"]) == found.keys() - set(left)
     assert await node.claim(campaign) == []
 
