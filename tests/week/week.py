@@ -60,7 +60,8 @@ def told(played, plan):
         zones=plan.zones,
         quiet_hours=QUIET,
         trunk_limits=dict.fromkeys(TRUNKS, MAX_CALLS),
-        minutes=people.minutes(),
+        minutes=people.limits("minutes"),
+        unique_users=people.limits("unique_users"),
         stops=people.stops(),
     )
 
