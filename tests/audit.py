@@ -17,8 +17,13 @@ BROKEN = {
         SELECT k.id FROM calls k
         LEFT JOIN (SELECT call_id, count(*) AS made, count(*) FILTER (WHERE counted) AS counted,
                 max(ordinal) AS latest FROM attempts GROUP BY call_id) a ON a.call_id = k.id
-        WHERE k.attempts <> coalesce(a.made, 0) OR k.attempts_counted <> coalesce(a.counted, 0)
-            OR k.attempts <> coalesce(a.latest, 0)""",
+        WHERE k.attempts <> coalesce(a.made, 0) OR k.attempts <> coalesce(a.latest, 0)
+            OR k.attempts_counted > coalesce(a.counted, 0)
+            OR k.requeued = 0 AND k.attempts_counted < coalesce(a.counted, 0)""",
+    "a call requeued without its event": """
+        SELECT k.id FROM calls k
+        WHERE k.requeued <> (SELECT count(*) FROM events e
+            WHERE e.call_id = k.id AND e.data->>'action' = 'requeue')""",
     "an attempt under way without a leg": """
         SELECT a.id FROM attempts a
         WHERE a.ended_at IS NULL AND NOT EXISTS (SELECT FROM legs WHERE attempt_id = a.id)""",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import rich.box
 import rich.console
@@ -18,25 +15,32 @@ from dialer.call_ladder import drawn
 from dialer.call_record import explain
 from dialer.campaign.status import CampaignStatus
 from dialer.client import ApiProblem
-from dialer.command import LOCAL_API, Api, Mistake, run_with_client
+from dialer.command import LOCAL_API, Api, CampaignId, Mistake, run_with_client, written
+from dialer.list_commands import (
+    DryRun,
+    Encoding,
+    NumbersFile,
+    Reading,
+    Sheet,
+    import_report,
+    opened,
+    remove,
+    send_list,
+)
 from dialer.progress import clock_time, follow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
     from dialer.api import models
     from dialer.client import Client
 
-READ_SIZE = 256 * 1024  # bytes
-
 app = typer.Typer(help="Create and steer campaigns.", no_args_is_help=True)
-
-CampaignId = Annotated[int, typer.Argument(help="Number of the campaign.")]
+app.command("import-report")(import_report)
+app.command()(remove)
 
 
 @app.command()
 def create(  # noqa: PLR0913, PLR0917 - one option per common setting
-    numbers: Annotated[Path, typer.Argument(help="CSV list: column `phone`, or the first one.")],
+    numbers: NumbersFile,
     trunk: Annotated[list[str], typer.Option(help="Trunk to call over; repeat for more.")],
     name: Annotated[str, typer.Option(help="Default: the list's file name.")] = "",
     caller_id: Annotated[
@@ -50,11 +54,14 @@ def create(  # noqa: PLR0913, PLR0917 - one option per common setting
     max_attempts: Annotated[int, typer.Option(help="First call included.")] = 3,
     retry_minutes: Annotated[int, typer.Option(help="Between attempts.")] = 60,
     ring_timeout: Annotated[int, typer.Option(help="Seconds to let ring, 15 to 120.")] = 40,
+    sheet: Sheet = None,
+    encoding: Encoding = None,
     api: Api = LOCAL_API,
     *,
     start_now: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
-    """Create a campaign from a CSV list."""
+    """Create a campaign from a list in CSV or XLSX."""
     settings: dict[str, Any] = {
         "name": name or numbers.stem,
         "trunks": trunk,
@@ -67,12 +74,16 @@ def create(  # noqa: PLR0913, PLR0917 - one option per common setting
     }
     if play:
         settings["on_answer"] = {"kind": "prompt", "file": play}
+    reading = Reading(sheet, encoding)
 
     async def work(client: Client) -> None:
-        with _opened(numbers) as file:
+        with opened(numbers) as file:
+            if dry_run:
+                await send_list(client, None, file, reading)
+                return
             made = await client.create_campaign(settings)
             try:
-                await _add(client, made.id, file)
+                await send_list(client, made.id, file, reading)
             except ApiProblem as problem:
                 raise await _half_created(client, made.id, f"{numbers}: {problem}") from None
         if start_now:
@@ -86,17 +97,21 @@ def create(  # noqa: PLR0913, PLR0917 - one option per common setting
 @app.command()
 def add(
     campaign_id: CampaignId,
-    numbers: Annotated[Path, typer.Argument(help="CSV list: column `phone`, or the first one.")],
+    numbers: NumbersFile,
+    sheet: Sheet = None,
+    encoding: Encoding = None,
     api: Api = LOCAL_API,
+    *,
+    dry_run: DryRun = False,
 ) -> None:
-    """Add a CSV list to a campaign.
+    """Add a list in CSV or XLSX to a campaign.
 
     Numbers that it has already, with the same other columns, are skipped.
     """
 
     async def work(client: Client) -> None:
-        with _opened(numbers) as file:
-            await _add(client, campaign_id, file)
+        with opened(numbers) as file:
+            await send_list(client, campaign_id, file, Reading(sheet, encoding, dry_run=dry_run))
 
     run_with_client(api, work)
 
@@ -186,7 +201,7 @@ def report(
     async def work(client: Client) -> None:
         pieces = client.report(campaign_id)
         first = await anext(pieces, b"")  # a refusal comes before the file is touched
-        with _written(output) as out:
+        with written(output) as out:
             out.write(first)
             async for piece in pieces:
                 out.write(piece)
@@ -254,44 +269,3 @@ async def _half_created(client: Client, campaign_id: int, why: str) -> Mistake:
         )
     await client.delete_campaign(campaign_id)
     return Mistake(why)
-
-
-async def _add(client: Client, campaign_id: int, file: BinaryIO) -> None:
-    """Send a list and tell what became of its rows."""
-    added = await client.add_list(campaign_id, _pieces(file))
-    parts = [f"{added.added} numbers added"]
-    parts += [f"{added.undialable} of them cannot be dialled"] if added.undialable else []
-    parts += [f"{added.duplicates} duplicates"] if added.duplicates else []
-    parts += [f"{added.rejected} rejected:"] if added.rejected else []
-    typer.echo(f"campaign {campaign_id}: {', '.join(parts)}")
-    for row in added.rejected_rows:
-        typer.echo(f"  {file.name}:{row.line}: {row.reason}")
-    if added.rejected_rows_truncated:
-        typer.echo(f"  and {added.rejected - len(added.rejected_rows)} more")
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise Mistake(f"{path}: {error.strerror}") from None
-
-
-@contextlib.contextmanager
-def _written(path: Path | None) -> Iterator[BinaryIO]:
-    """Give where a report goes: a file, or stdout, whose reader may leave."""
-    if path is None:
-        with contextlib.suppress(BrokenPipeError):
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        return
-    try:
-        with path.open("wb") as file:
-            yield file
-    except OSError as error:
-        raise Mistake(f"{path}: {error.strerror}") from None
-
-
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
-    while piece := await asyncio.to_thread(file.read, READ_SIZE):
-        yield piece

@@ -1,4 +1,4 @@
-"""The command line: serve, demo, dial, campaign, call, do-not-call, account, token, trunk, db."""
+"""The command line: each command, and what is said of a mistake."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from dialer import (
     config,
     do_not_call_commands,
     log,
+    person_commands,
+    record_commands,
     token_commands,
     trunk_check_command,
     trunk_holding_commands,
@@ -140,6 +142,8 @@ def dial(
 
 
 app.add_typer(campaign_commands.app, name="campaign")
+record_commands.add_to(campaign_commands.app)
+app.add_typer(person_commands.app, name="person")
 app.command("call")(campaign_commands.call)
 app.add_typer(do_not_call_commands.app, name="do-not-call")
 app.add_typer(account_commands.app, name="account")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 import pydantic
 
-from dialer.api import account_models, models, trace_models, trunk_models
+from dialer.api import account_models, models, report_models, trace_models, trunk_models
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 DO_NOT_CALL = "/v1/do-not-call"
-READ_TIMEOUT = 60.0  # seconds; a large list is answered when it is in
+READ_TIMEOUT = 60.0  # seconds
+LIST_TIMEOUT = 900.0  # seconds; a large list is answered when it is in
+MAKING_TIMEOUT = 3600.0  # seconds; what is made whole before it is answered
 
 
 class ApiProblem(Exception):  # noqa: N818 - what the API's refusals are called (RFC 9457)
@@ -136,15 +138,68 @@ class Client:
             json=list(numbers),
         )
 
-    async def add_list(self, campaign_id: int, pieces: AsyncIterator[bytes]) -> models.AddedNumbers:
-        """Add a CSV list, streamed."""
+    async def add_list(
+        self, campaign_id: int, pieces: AsyncIterator[bytes], **query: str | bool
+    ) -> models.AddedNumbers:
+        """Add a list in CSV or XLSX, streamed; the API tells which it is.
+
+        `query` as the API's ListQuery: dry_run, sheet, encoding, file_name.
+        """
+        return await self._send_list(f"/v1/campaigns/{campaign_id}/numbers", pieces, query)
+
+    async def check_list(
+        self, pieces: AsyncIterator[bytes], **query: str | bool
+    ) -> models.AddedNumbers:
+        """Ask what would become of the rows of a list in a new campaign; nothing is written."""
+        return await self._send_list("/v1/lists/check", pieces, query)
+
+    async def _send_list(
+        self, path: str, pieces: AsyncIterator[bytes], query: Mapping[str, str | bool]
+    ) -> models.AddedNumbers:
         return await self._json(
             models.AddedNumbers,
             "POST",
-            f"/v1/campaigns/{campaign_id}/numbers",
+            path,
+            params=query,
             content=pieces,
             headers={"Content-Type": "text/csv"},
+            timeout=httpx.Timeout(10.0, read=LIST_TIMEOUT),
         )
+
+    async def remove_numbers(
+        self,
+        campaign_id: int,
+        *,
+        numbers: Iterable[str] | None = None,
+        call_ids: Iterable[int] | None = None,
+        import_id: int | None = None,
+    ) -> models.RemovedNumbers:
+        """Remove calls that were never attempted, by one of the three."""
+        given = {"numbers": numbers and list(numbers), "call_ids": call_ids and list(call_ids)}
+        return await self._json(
+            models.RemovedNumbers,
+            "POST",
+            f"/v1/campaigns/{campaign_id}/numbers/remove",
+            json=given | {"import_id": import_id},
+        )
+
+    async def imports(
+        self, campaign_id: int, *, limit: int = 50, cursor: str | None = None
+    ) -> models.ImportPage:
+        """Read a page of the lists that were added to a campaign, newest first."""
+        path = f"/v1/campaigns/{campaign_id}/imports"
+        return await self._json(
+            models.ImportPage, "GET", path, params=_parameters((), limit, cursor)
+        )
+
+    async def import_(self, import_id: int) -> models.Import:
+        """Read what became of a list."""
+        return await self._json(models.Import, "GET", f"/v1/imports/{import_id}")
+
+    async def skipped_rows(self, import_id: int) -> AsyncIterator[bytes]:
+        """Yield the pieces of the CSV of the rows of a list that did not go in."""
+        async for piece in self._pieces(f"/v1/imports/{import_id}/skipped.csv"):
+            yield piece
 
     async def calls(
         self,
@@ -183,9 +238,22 @@ class Client:
         """Read what is kept of a call as a capture file for Wireshark."""
         return (await self._request("GET", f"/v1/calls/{call_id}/capture.pcap")).content
 
-    async def report(self, campaign_id: int) -> AsyncIterator[bytes]:
-        """Yield the pieces of a campaign's report as CSV."""
-        async for piece in self._pieces(f"/v1/campaigns/{campaign_id}/report.csv"):
+    async def report(
+        self, campaign_id: int | None, suffix: str = "csv", **wanted: Any
+    ) -> AsyncIterator[bytes]:
+        """Yield the pieces of a report as csv, xlsx or jsonl; of all campaigns where none is named.
+
+        `wanted` are the API's parameters: per, status, outcome, number, and since and until for
+        its from and to.
+        """
+        where = "/v1/dialogs" if campaign_id is None else f"/v1/campaigns/{campaign_id}"
+        named = {"since": "from", "until": "to"}
+        parameters = {named.get(name, name): value for name, value in wanted.items() if value}
+        # a workbook is made whole before its first byte is sent
+        read = MAKING_TIMEOUT if suffix == "xlsx" else READ_TIMEOUT
+        async for piece in self._pieces(
+            f"{where}/report.{suffix}", params=parameters, timeout=httpx.Timeout(10.0, read=read)
+        ):
             yield piece
 
     async def _pieces(self, path: str, **request: Any) -> AsyncIterator[bytes]:
@@ -199,6 +267,41 @@ class Client:
                     yield piece
         except httpx.HTTPError as error:
             raise self._unreachable(error) from None
+
+    async def totals(self, campaign_id: int) -> report_models.Totals:
+        """Read a campaign's figures."""
+        return await self._json(report_models.Totals, "GET", f"/v1/campaigns/{campaign_id}/totals")
+
+    async def requeue(self, campaign_id: int, statuses: Iterable[str], **which: Any) -> int:
+        """Plan calls of these final statuses anew and return how many; `which` narrows them.
+
+        It takes `outcomes` and `call_ids`.
+        """
+        done = await self._json(
+            report_models.Requeued,
+            "POST",
+            f"/v1/campaigns/{campaign_id}/requeue",
+            json={"statuses": list(statuses), **which},
+        )
+        return done.requeued
+
+    async def clone(
+        self, campaign_id: int, name: str, numbers: str = "none"
+    ) -> report_models.ClonedCampaign:
+        """Make a draft with a campaign's settings; `numbers` are none, all or not_answered."""
+        return await self._json(
+            report_models.ClonedCampaign,
+            "POST",
+            f"/v1/campaigns/{campaign_id}/clone",
+            json={"name": name, "numbers": numbers},
+            timeout=httpx.Timeout(10.0, read=MAKING_TIMEOUT),
+        )
+
+    async def erase_person(self, number: str) -> report_models.ErasedPerson:
+        """Erase the data of the person with a number."""
+        return await self._json(
+            report_models.ErasedPerson, "POST", "/v1/persons/erase", json={"number": number}
+        )
 
     async def trunks(self) -> trunk_models.TrunkList:
         """Read every trunk."""

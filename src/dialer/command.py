@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, NoReturn
 
 import typer
 
 from dialer.client import ApiProblem, Client
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
 TOKEN = "DIALER_API_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 LOCAL_API = "http://127.0.0.1:8080"
@@ -26,6 +28,8 @@ ConfigFile = Annotated[
 Api = Annotated[
     str, typer.Option("--api", envvar="DIALER_API", metavar="URL", help="Address of the API.")
 ]
+
+CampaignId = Annotated[int, typer.Argument(help="Number of the campaign.")]
 
 
 class Mistake(Exception):  # noqa: N818 - it is the person's, and the text says what to do
@@ -58,3 +62,18 @@ def run_with_client(api: str, work: Callable[[Client], Awaitable[None]]) -> NoRe
             raise
 
     run(with_client())
+
+
+@contextlib.contextmanager
+def written(path: Path | None) -> Iterator[BinaryIO]:
+    """Give where a report goes: a file, or stdout, whose reader may leave."""
+    if path is None:
+        with contextlib.suppress(BrokenPipeError):
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        return
+    try:
+        with path.open("wb") as file:
+            yield file
+    except OSError as error:
+        raise Mistake(f"{path}: {error.strerror}") from None

@@ -188,6 +188,12 @@ class Capture(Section):
         return value
 
 
+class Retention(Section):
+    """How long call records are kept."""
+
+    calls_days: Annotated[int, Field(ge=0, le=36500)] = 0
+
+
 class Log(Section):
     """What is logged, and how."""
 
@@ -206,6 +212,7 @@ class Config(Section):
     care: Care = Care()
     numbers: Numbers = Numbers()
     capture: Capture = Capture()
+    retention: Retention = Retention()
     log: Log = Log()
     prompts: Path = Path("prompts")
     trunk: tuple[Trunk, ...] = ()

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import functools
+import gc
 import re
 import signal
 from typing import TYPE_CHECKING
@@ -238,6 +239,7 @@ class Service:
             batch=self.settings.engine.batch,
             pauses=self._pauses(),
             quiet=self._quiet(),
+            keep_calls=dt.timedelta(days=self.settings.retention.calls_days) or None,
             traces=None
             if traces is None
             else TraceWriter(
@@ -358,6 +360,10 @@ async def serve_until_signal(service: Service) -> int:
         loop.add_signal_handler(number, functools.partial(signals.put_nowait, number.name))
     loop.add_signal_handler(signal.SIGHUP, service.reload)
     await service.start()
+    # What is loaded by now stays: looking it through again and again would hold up the event loop
+    # for 40 ms a time while a long list is read.
+    gc.collect()
+    gc.freeze()
     name = await signals.get()
     if service.engine is not None:
         seconds = service.settings.engine.drain_seconds

@@ -13,9 +13,18 @@ from tests.db import scene
 from dialer.api.routes import ROUTES
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.role import Role
-from dialer.store import accounts, campaigns, do_not_call, numbers, promotion, tokens, traces
+from dialer.store import (
+    accounts,
+    campaigns,
+    do_not_call,
+    imports,
+    numbers,
+    promotion,
+    tokens,
+    traces,
+)
 from dialer.store.account_records import AccountSettings, NewListing
-from dialer.store.records import LegTrace, NewCall, Passage
+from dialer.store.records import LegTrace, NewCall, Passage, SkippedRow
 
 NUMBER = "+49307654321"
 TRUNK = "carrier"  # which only acme may use
@@ -28,6 +37,8 @@ BODIES = {
     "createCampaign": {"name": "Summer", "trunks": ["pbx"], "caller_ids": ["+4930123456"]},
     "changeCampaign": {"name": "Summer"},
     "addNumbers": ["+493012345"],
+    "removeNumbers": {"numbers": [NUMBER]},
+    "checkList": ["+493012345"],
     "createToken": {"name": "another", "role": "viewer"},
     "addDoNotCall": ["+493012345"],
     "finishCampaign": {"hang_up": True},
@@ -35,6 +46,8 @@ BODIES = {
 QUERIES = {"removeDoNotCall": {"phone": NUMBER}}
 # Routes without an id in their path that make something in the account of the token.
 MAKE = {"createCampaign", "createToken", "addDoNotCall"}
+# Routes that only say something of what they are sent.
+SAY = {"checkList"}
 # Routes without an id that look for something by their query: it is not there for others.
 LOOK = {"removeDoNotCall"}
 FINE = {200, 201, 204, 409}  # the state of what was found may not allow it
@@ -95,7 +108,16 @@ async def world(pool):
     }
     settings = dataclasses.replace(scene.SETTINGS, name="acme's spring", trunks=(TRUNK,))
     campaign = await campaigns.create(pool, acme, settings)
-    await numbers.add(pool, acme, campaign.id, [NewCall(NUMBER), NewCall("+4930333333")])
+    made = await imports.begin(pool, acme, campaign.id, NUMBER)
+    skipped = [SkippedRow(3, NUMBER, "a reason")]
+    await numbers.add(
+        pool,
+        acme,
+        campaign.id,
+        [NewCall(NUMBER), NewCall("+4930333333")],
+        import_id=made,
+        rejected=skipped,
+    )
     await campaigns.act(pool, acme, campaign.id, CampaignAction.START)
     await promotion.promote(pool)
     node = await scene.node(pool)
@@ -110,6 +132,7 @@ async def world(pool):
     ids = {
         "campaigns": campaign.id,
         "calls": leg.call_id,
+        "imports": made,
         "tokens": await pool.fetchval("SELECT id FROM tokens WHERE account_id = $1", acme),
         "trunks": TRUNK,
     }
@@ -133,7 +156,7 @@ async def test_one_account_never_sees_anothers_data(world, route):
     # and none of this is so because the request would come to nothing for anybody
     status, seen = await world.ask(route, "acme")
     assert status in FINE
-    if not looks and route.name not in MAKE:
+    if not looks and route.name not in MAKE | SAY:
         assert seen != []
 
 

@@ -23,6 +23,7 @@ def test_from_a_list_to_a_report(command, numbers, tmp_path):
     assert out.splitlines() == [
         "campaign 1: 3 numbers added, 1 of them cannot be dialled, 1 duplicates, 1 rejected:",
         f"  {numbers}:4: phone: is not a telephone number: 'xx'",
+        "every skipped row: dialer campaign import-report 1",
         "start it with: dialer campaign start 1",
     ]
     assert command("campaign", "start", 1) == (0, "campaign 1: In progress\n", "")
@@ -63,6 +64,34 @@ def test_from_a_list_to_a_report(command, numbers, tmp_path):
 
 
 @pytest.mark.usefixtures("service")
+def test_lists_are_tried_added_reported_and_taken_out_again(command, refused, numbers, tmp_path):
+    create = ("campaign", "create", numbers, "--trunk", "carrier")
+    said = "3 numbers would be added, 1 of them cannot be dialled, 1 duplicates, 1 rejected:"
+    code, out, _ = command(*create, "--dry-run")
+    assert (code, out.splitlines()[0]) == (0, f"dry run: {said}")
+    assert command("campaign", "list")[1] == "no campaigns\n"
+    assert command(*create)[0] == 0
+    _, out, _ = command("campaign", "add", 1, numbers, "--dry-run", "--encoding", "cp1252")
+    assert out.startswith("dry run: 0 numbers would be added, 4 duplicates, 1 rejected:\n")
+
+    skipped = tmp_path / "skipped.csv"
+    assert command("campaign", "import-report", 1, "-o", skipped) == (0, "", "")
+    assert [row["line"] for row in csv.DictReader(io.StringIO(skipped.read_text()))] == ["4", "5"]
+    assert refused("campaign", "import-report", 9) == "there is no import 9"
+    assert refused("campaign", "add", 1, numbers, "--sheet", "Leads").startswith("the list is CSV")
+
+    _, out, _ = command("campaign", "remove", 1, "+15552000200", "+15552000201")
+    assert out == (
+        "campaign 1: 1 numbers removed, 1 kept:\n  +15552000201: is not in this campaign\n"
+    )
+    _, out, _ = command("campaign", "remove", 1, "--call", 999)
+    assert out == ("campaign 1: 0 numbers removed, 1 kept:\n  call 999: is not in this campaign\n")
+    _, out, _ = command("campaign", "remove", 1, "--import", 1)
+    assert out == "campaign 1: 2 numbers removed\n"
+    assert "say what to remove" in refused("campaign", "remove", 1)
+
+
+@pytest.mark.usefixtures("service")
 def test_what_the_api_refuses_is_one_line(refused, command, numbers, tmp_path):
     line = refused("campaign", "create", numbers, "--trunk", "carier")
     assert "there is no trunk 'carier' in the configuration; it has carrier" in line
@@ -73,7 +102,7 @@ def test_what_the_api_refuses_is_one_line(refused, command, numbers, tmp_path):
     numbers.write_bytes(b"PK\x03\x04 a workbook")
     line = refused("campaign", "create", numbers, "--trunk", "carrier")
     assert line.startswith(f"{numbers}: ")
-    assert "ZIP or XLSX" in line
+    assert "the workbook is damaged" in line
     assert command("campaign", "list")[1] == "no campaigns\n"
 
     assert refused("campaign", "start", 9) == "there is no campaign 9"

@@ -11,7 +11,8 @@ import pytest
 
 from dialer import config
 from dialer.campaign.evidence import Evidence
-from dialer.campaign.number_list import NewNumber, NumberList
+from dialer.campaign.list_row import NewNumber
+from dialer.campaign.number_list import NumberList
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.outcome_table import OutcomeTable, default_text
 from dialer.campaign.settings import CampaignSettings
@@ -27,7 +28,9 @@ def test_campaign():
     assert settings.trunks == [trunk.name]
 
 
-@pytest.mark.parametrize(("name", "extensions"), [("example", None), ("lab", "[0-9]{4}")])
+@pytest.mark.parametrize(
+    ("name", "extensions"), [("example", None), ("settings", None), ("lab", "[0-9]{4}")]
+)
 def test_list(name, extensions):
     numbers = NumberList(re.compile(extensions) if extensions else None)
     rows = [*numbers.feed((ROOT / "config" / "lists" / f"{name}.csv").read_bytes())]

@@ -26,6 +26,8 @@ def campaign(status="in_progress", next_attempt_at=None, pause_detail="", start_
             "name": "Spring", "caller_ids": [], "trunks": [], "max_simultaneous_calls": 1,
             "max_attempts": 1, "retry_interval_minutes": 1, "retry_by_outcome": {},
             "ring_timeout_seconds": 15, "max_talk_seconds": 1, "on_answer": {},
+            "retry_jitter_percent": 10, "time_zone": "UTC", "window_zone": "customer",
+            "windows": [], "holidays": [], "dates_without_calls": [],
             "trunk_order": "listed", "redial_interrupted": False, "created_at": THEN,
             "next_attempt_at": next_attempt_at,
             "counts": [

@@ -51,19 +51,3 @@ async def test_there_is_no_such_call(pool):
         await calls.get(pool, DEFAULT_ACCOUNT, 999)
     with pytest.raises(NotFound):
         await calls.get(pool, 2, call.id)
-
-
-async def test_a_report_has_every_call_in_list_order_with_its_latest_leg(pool, monkeypatch):
-    monkeypatch.setattr(calls, "REPORT_PAGE", 4)
-    campaign = await scene.campaign(pool, 8)
-    node = await scene.node(pool)
-    legs = await node.dial_all(campaign, 3)
-    await node.end(legs, code=200, talk_seconds=2.5)
-    report = [row async for row in calls.report(pool, DEFAULT_ACCOUNT, campaign.id)]
-    assert [row.call.position for row in report] == list(range(1, 9))
-    first, last = report[0], report[-1]
-    assert (first.trunk, first.sip_call_id) == ("lab", legs[0].identity.call_id)
-    assert (first.evidence.code, first.evidence.talk_seconds) == (200, 2.5)
-    assert (last.trunk, last.caller_id, last.sip_call_id, last.evidence) == (None, None, None, None)
-    with pytest.raises(NotFound):
-        await anext(calls.report(pool, DEFAULT_ACCOUNT, 999))

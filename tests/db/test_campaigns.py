@@ -9,7 +9,7 @@ from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction, MoveRefused
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason
-from dialer.store import calls, campaigns, numbers, promotion, withdrawal
+from dialer.store import calls, campaigns, numbers, promotion, reports, withdrawal
 from dialer.store.errors import CampaignClosed, NotFound, Refused, VersionConflict
 from dialer.store.records import DEFAULT_ACCOUNT, CampaignSettings, PauseNote
 
@@ -208,8 +208,8 @@ async def test_a_deleted_campaign_is_gone_but_its_calls_stay_readable(pool):
     dialogs = await calls.list_page(pool, DEFAULT_ACCOUNT)
     assert [call.status for call in dialogs] == ["not_dialed", "answered"]
     assert (await scene.read(pool, leg.call_id)).attempts[0].outcome == "answered"
-    report = [row async for row in calls.report(pool, DEFAULT_ACCOUNT, campaign.id)]
-    assert len(report) == 2
+    pages = reports.of_calls(pool, DEFAULT_ACCOUNT, campaign.id, reports.ReportFilter())
+    assert [len(page) async for page in pages] == [2]
 
 
 async def test_a_draft_and_a_finished_campaign_can_be_deleted(pool):

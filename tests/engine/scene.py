@@ -130,7 +130,16 @@ class Scene:
             self.invites_left.setdefault(wire.read(passed.data).call_id, self.clock.monotonic())
 
     async def node(
-        self, name="one", *trunks, pool=None, lease=4.0, batch=50, t1=T1, pauses=None, **agent
+        self,
+        name="one",
+        *trunks,
+        pool=None,
+        lease=4.0,
+        batch=50,
+        t1=T1,
+        pauses=None,
+        keep=None,
+        **agent,
     ):
         """Start an engine; without trunks with the carrier's."""
         user_agent = UserAgent(
@@ -158,6 +167,7 @@ class Scene:
             lease_seconds=lease,
             batch=batch,
             pauses=pauses,
+            keep_calls=keep,
         )
         node = Node(engine, user_agent, chosen)
         self.exits.push_async_callback(node.stop)
@@ -173,6 +183,7 @@ class Scene:
             "trunks": (TRUNK,),
             "max_simultaneous_calls": 400,
             "max_attempts": 1,
+            "retry_jitter_percent": 0,
             "ring_timeout_seconds": 60,
             "on_answer": HANG_UP,
         }

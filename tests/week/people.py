@@ -45,9 +45,7 @@ class People:
             self._note("minutes", made.id, settings.minutes)
         for planned in self._plan.campaigns:
             account = self.accounts[planned.account]
-            made = await campaigns.create(
-                self._pool, account, CampaignSettings(**planned.settings)
-            )
+            made = await campaigns.create(self._pool, account, CampaignSettings(**planned.settings))
             campaign = made.id
             self.campaigns.append((account, campaign))
             for at, portion in planned.portions:

@@ -122,9 +122,7 @@ async def _week(loop, url, clock_file, plan):
             await carrier.start()
             ports[carrier.address[:2]] = carrier
             exits.push_async_callback(carrier.close)
-        agent = UserAgent(
-            UserAgentSettings(bind_host="127.0.0.1", rtp_ports=(20000, 39999)), clock
-        )
+        agent = UserAgent(UserAgentSettings(bind_host="127.0.0.1", rtp_ports=(20000, 39999)), clock)
         await agent.start()
         people = People(pool, clock, plan)
         await people.prepare()

@@ -52,14 +52,17 @@ def main():
         clock_file.write_text("0")
         asyncio.run(database_time.prepare(url, clock_file))
         played = play(url, clock_file, plan)
-        print(f"{played.seconds:.1f} s, {played.jumps} jumps, {played.network.sent} datagrams,"
-              f" {len(played.network.invites)} INVITEs")
+        print(
+            f"{played.seconds:.1f} s, {played.jumps} jumps, {played.network.sent} datagrams,"
+            f" {len(played.network.invites)} INVITEs"
+        )
         asyncio.run(show(url))
     return 0
 
 
 async def show(url):
     from dialer.store.pool import connect
+
     c = await connect(url)
     for q in (
         "select status, count(*) from calls group by 1 order by 2 desc",

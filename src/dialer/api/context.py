@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Context:
-    """The parts that handlers use; `document` is the OpenAPI one, `bearers` who shows tokens."""
+    """The parts that handlers use; `document` is the OpenAPI one, `bearers` who shows tokens.
+
+    `dry_runs` and `workbooks` bound those that go on at a time, since each of the ones holds a
+    connection, and each of the others the memory of a sheet.
+    """
 
     pool: Pool
     settings: ApiSettings
@@ -30,6 +35,8 @@ class Context:
     metrics: Metrics
     document: bytes
     bearers: Bearers
+    dry_runs: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(2))
+    workbooks: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(2))
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context")

@@ -10,10 +10,11 @@ from aiohttp import web
 
 from dialer.api import account_models, inputs, models
 from dialer.api.context import Context, account_of, answer, bearer_of, context_of, runs_instance
+from dialer.api.list_upload import ListUpload
 from dialer.api.problem import Problem, invalid
 from dialer.campaign.do_not_call import pattern_of
+from dialer.campaign.list_row import NumberListError, RowProblem
 from dialer.campaign.number import NumberError
-from dialer.campaign.number_list import NumberList, NumberListError, RowProblem
 from dialer.campaign.report import csv_lines
 from dialer.campaign.role import Role
 from dialer.store import do_not_call
@@ -22,7 +23,7 @@ from dialer.store.account_records import NewListing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dialer.campaign.number_list import Row
+    from dialer.campaign.list_row import Row
     from dialer.store.account_records import Listing, ListingSource
 
 BATCH = 1000  # entries that go in together
@@ -136,14 +137,13 @@ def _pattern(text: str, kind: account_models.Kind, context: Context, parameter: 
 
 
 async def _read_list(request: web.Request, intake: _Intake) -> None:
-    """Take the rows of a CSV list as they come: `phone`, and where there are, `kind`, `reason`."""
+    """Take the rows of a list as they come: `phone`, and where there are, `kind`, `reason`."""
     settings = intake.context.settings
-    rows = NumberList(settings.internal_numbers)
+    upload = ListUpload(request, models.ListReading(), settings, spool=False)
     try:
-        async with contextlib.aclosing(inputs.list_body(request, settings)) as pieces:
-            async for piece in pieces:
-                await intake.put_rows(rows.feed(piece))
-        await intake.put_rows(rows.close())
+        async with contextlib.aclosing(upload.rows()) as pieces:
+            async for rows in pieces:
+                await intake.put_rows(rows)
     except NumberListError as error:
         raise Problem(422, str(error)) from None
     except Problem as problem:

@@ -15,12 +15,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 from dialer.api.problem import Problem, explain, invalid
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from dialer.api.settings import ApiSettings
 
 MAX_ID = 2**63 - 1
 CHUNK = 8 * 1024  # of a list; a few hundred rows, so that the event loop gets its turn
+LONGEST_FILE_NAME = 200  # characters
 JSON_TYPES = frozenset({"application/json", "application/merge-patch+json"})
 
 
@@ -113,9 +114,12 @@ async def _whole_body(request: web.Request, settings: ApiSettings) -> bytes:
         raise _cut_short() from None
 
 
-async def list_body(request: web.Request, settings: ApiSettings) -> AsyncGenerator[bytes]:
-    """Yield the pieces of a list: a text/csv body, or the first file of a multipart/form-data one.
+async def list_body(
+    request: web.Request, settings: ApiSettings, *, told: Callable[[str], None] = lambda _: None
+) -> AsyncGenerator[bytes]:
+    """Yield the pieces of a list: the body, or the first file of a multipart/form-data one.
 
+    `told` gets that file's name.
     Raises Problem: 413 past `max_upload_bytes`, 408 when the next piece does not come in time,
     400 for a broken upload.
     """
@@ -124,6 +128,7 @@ async def list_body(request: web.Request, settings: ApiSettings) -> AsyncGenerat
     try:
         if request.content_type == "multipart/form-data":
             source = await asyncio.wait_for(_first_file(request), settings.read_timeout)
+            told(source.filename or "")
         while True:
             async with asyncio.timeout(settings.read_timeout):
                 piece = await _read(source)

@@ -5,7 +5,7 @@ Requests refuse unknown keys. Answers may gain keys; a client ignores those that
 
 import datetime as dt
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
@@ -20,6 +20,7 @@ from pydantic import (
     TypeAdapter,
     computed_field,
     create_model,
+    model_validator,
 )
 
 from dialer.campaign.outcome import Outcome
@@ -27,6 +28,7 @@ from dialer.campaign.settings import CampaignSettings, Minutes, TimeZone, Window
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason, Phase
 
 MAX_PAGE = 500
+MAX_ID = 2**63 - 1
 MAX_NUMBERS = 20_000  # of one JSON body
 MAX_PAYLOAD_BYTES = 16 * 1024
 
@@ -84,6 +86,10 @@ class NewNumber(Request):
     retry_interval_minutes: Minutes | None = None
     time_zone: TimeZone | None = None
     windows: Windows | None = None
+    alternates: Annotated[
+        list[Annotated[str, StringConstraints(max_length=64)]],
+        Field(max_length=8, description="further numbers of the same person, tried in order"),
+    ] = Field(default_factory=list)
 
 
 def _bare(value: object) -> object:
@@ -95,11 +101,39 @@ NewNumbers = Annotated[
     Field(min_length=1, max_length=MAX_NUMBERS),
 ]
 
+
+class RemoveNumbers(Request):
+    """Which calls to remove, those that were never attempted: one of the three."""
+
+    numbers: (
+        Annotated[
+            list[Annotated[str, StringConstraints(max_length=200)]],
+            Field(min_length=1, max_length=MAX_NUMBERS),
+        ]
+        | None
+    ) = None
+    call_ids: (
+        Annotated[
+            list[Annotated[int, Field(ge=1, le=MAX_ID)]],
+            Field(min_length=1, max_length=MAX_NUMBERS),
+        ]
+        | None
+    ) = None
+    import_id: Annotated[int, Field(ge=1, le=MAX_ID)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.numbers, self.call_ids, self.import_id).count(None) != 2:
+            raise ValueError("give one of numbers, call_ids and import_id")
+        return self
+
+
 CAMPAIGN_SETTINGS: TypeAdapter[CampaignSettings] = TypeAdapter(CampaignSettings)
 CAMPAIGN_CHANGES: TypeAdapter[CampaignChanges] = TypeAdapter(CampaignChanges)
 NOTHING: TypeAdapter[Nothing] = TypeAdapter(Nothing)
 FINISH: TypeAdapter[Finish] = TypeAdapter(Finish)
 NEW_NUMBERS: TypeAdapter[list[NewNumber]] = TypeAdapter(NewNumbers)
+REMOVE_NUMBERS: TypeAdapter[RemoveNumbers] = TypeAdapter(RemoveNumbers)
 
 
 class Page(Request):
@@ -110,6 +144,29 @@ class Page(Request):
         str | None,
         Field(max_length=200, description="next_cursor of the page before; opaque"),
     ] = None
+
+
+class ListReading(Request):
+    """How to read a list."""
+
+    sheet: Annotated[
+        str | None, Field(max_length=100, description="of a workbook; default: the first")
+    ] = None
+    encoding: Annotated[
+        str | None, Field(max_length=40, description="of a CSV list; default: found out")
+    ] = None
+    file_name: Annotated[
+        str | None,
+        Field(max_length=200, description="default: the upload's, as shown of the import"),
+    ] = None
+
+
+class ListQuery(ListReading):
+    """How to read a list, and whether to add it."""
+
+    dry_run: Annotated[
+        bool, Field(description="write nothing, and say what adding the list would do")
+    ] = False
 
 
 class CampaignQuery(Page):
@@ -229,8 +286,8 @@ class DuplicateRow(Answer):
     phone: str = Field(validation_alias=AliasChoices("phone", "number"))
 
 
-class AddedNumbers(Answer):
-    """What became of a list; the two lists of rows are bounded, the counts are not."""
+class RowCounts(Answer):
+    """What became of the rows of a list."""
 
     added: int
     duplicates: int
@@ -238,10 +295,59 @@ class AddedNumbers(Answer):
     undialable: int = Field(
         description="of those added: numbers that cannot exist; they end as invalid_number"
     )
+
+
+class AddedNumbers(RowCounts):
+    """What became of a list; the two lists of rows are bounded, the counts are not.
+
+    In a dry run, what would have become of it, and there is no import.
+    """
+
+    import_id: int | None
+    dry_run: bool
+    format: str = Field(description="how the list was read")
     duplicate_rows: list[DuplicateRow]
     duplicate_rows_truncated: bool
     rejected_rows: list[RejectedRow]
     rejected_rows_truncated: bool
+
+
+class Import(RowCounts):
+    """A list that was added to a campaign, and what became of its rows."""
+
+    id: int
+    campaign_id: int
+    file_name: str
+    format: str = Field(description="how the list was read")
+    problem: str = Field(description="why it broke off, or empty")
+    created_at: dt.datetime
+    finished_at: dt.datetime | None = Field(
+        description="null while it is read, or where the process ended before"
+    )
+
+
+class ImportPage(Answer):
+    """A page of imports, newest first."""
+
+    items: list[Import]
+    next_cursor: str | None
+
+
+class KeptCall(Answer):
+    """A call that was to be removed and was not, and why."""
+
+    phone: str = Field(validation_alias=AliasChoices("phone", "number"))
+    call_id: int | None
+    reason: str
+
+
+class RemovedNumbers(Answer):
+    """How many calls were removed and kept; the list of those kept is bounded."""
+
+    removed: int
+    kept: int
+    kept_calls: list[KeptCall]
+    kept_calls_truncated: bool
 
 
 class Call(Answer):
@@ -250,6 +356,8 @@ class Call(Answer):
     id: int
     campaign_id: int
     number: str
+    alternates: list[str] = Field(description="further numbers of the same person")
+    import_id: int | None = Field(description="the list that brought it")
     problem: str = Field(description="why the number cannot be dialled, or empty")
     payload: dict[str, str]
     priority: int

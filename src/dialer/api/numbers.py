@@ -1,30 +1,38 @@
-"""Adding numbers over HTTP: as JSON, or as a list that is read while it comes."""
+"""Adding numbers over HTTP, as JSON or as a list that is read while it comes, and removing them."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import AsyncGenerator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from dialer.api import inputs, models
 from dialer.api.campaigns import stored_windows
 from dialer.api.context import Context, account_of, answer, context_of
+from dialer.api.intake import LONGEST_SHOWN, MAX_REPORTED, Intake
+from dialer.api.list_upload import ListUpload
 from dialer.api.problem import Problem
+from dialer.campaign import own_settings
+from dialer.campaign.list_row import NewNumber, NumberListError, RowProblem
 from dialer.campaign.number import NumberError, normalise
-from dialer.campaign.number_list import NumberList, NumberListError, RowProblem
-from dialer.store import campaigns, numbers
-from dialer.store.records import NewCall
+from dialer.campaign.own_settings import OwnSettingError
+from dialer.store import campaigns, dry_run, imports, numbers, removal
+from dialer.store.errors import Refused
+from dialer.store.records import KeptCall, NewCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from aiohttp import web
 
-    from dialer.campaign.number_list import Row
+    from dialer.store.pool import Pool
+    from dialer.store.records import AddReport, SkippedRow
 
-BATCH = 1000  # rows that go in together; checking so many takes the event loop a short moment
-MAX_REPORTED = 100  # rows of either kind that an answer names
-LONGEST_SHOWN = 100  # characters of a rejected number
-FILE_TYPES = frozenset({"text/csv", "multipart/form-data"})
+Rows: TypeAlias = AsyncGenerator[Sequence[NewCall | NewNumber | RowProblem]]
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+FILE_TYPES = frozenset({"text/csv", "multipart/form-data", XLSX})
+CHECKED_AT_ONCE = 500  # numbers of a JSON body, after which the event loop gets its turn
 
 
 async def add(request: web.Request) -> web.Response:
@@ -34,40 +42,156 @@ async def add(request: web.Request) -> web.Response:
     whole list again adds the rest: what is there already is skipped.
     """
     context = context_of(request)
+    account_id = account_of(request)
     campaign_id = inputs.path_id(request, "campaign")
-    await campaigns.get(context.pool, account_of(request), campaign_id)  # before a body is read
-    intake = _Intake(context, account_of(request), campaign_id)
+    asked = inputs.query(request, models.ListQuery)
+    await campaigns.get(context.pool, account_id, campaign_id)  # before a body is read
+    rows, upload = await _rows(request, context, asked, spool=asked.dry_run)
+    async with contextlib.aclosing(rows):
+        if asked.dry_run:
+            return await _dry_run(context, account_id, campaign_id, rows, upload)
+        return await _import(context, account_id, campaign_id, rows, upload)
+
+
+async def check(request: web.Request) -> web.Response:
+    """Say what would become of the rows of a list in a new campaign."""
+    context = context_of(request)
+    asked = inputs.query(request, models.ListReading)
+    rows, upload = await _rows(request, context, asked, spool=True)
+    async with contextlib.aclosing(rows):
+        return await _dry_run(context, account_of(request), None, rows, upload)
+
+
+async def _rows(
+    request: web.Request, context: Context, asked: models.ListReading, *, spool: bool
+) -> tuple[Rows, ListUpload | None]:
+    """Return the rows of the body, and the upload that they come from if it is a list."""
     if request.content_type in FILE_TYPES:
-        await _read_list(request, intake)
-    else:
-        given = await inputs.json_body(request, models.NEW_NUMBERS, context.settings)
-        for line, number in enumerate(given, start=1):
-            await intake.put(_checked(number, line, context))
-    return answer(await intake.end())
+        upload = ListUpload(request, asked, context.settings, spool=spool)
+        return upload.rows(), upload
+    given = await inputs.json_body(request, models.NEW_NUMBERS, context.settings)
+    return _checked_all(given, context), None
 
 
-async def _read_list(request: web.Request, intake: _Intake) -> None:
-    """Take the rows of a CSV list as they come."""
-    settings = intake.context.settings
-    rows = NumberList(settings.internal_numbers)
+async def _import(
+    context: Context, account_id: int, campaign_id: int, rows: Rows, upload: ListUpload | None
+) -> web.Response:
+    """Add the rows. What cannot be read at all makes no import; one that breaks off says why."""
+    first = await _first(rows)
+    file_name = upload.file_name if upload else ""
+    import_id = await imports.begin(context.pool, account_id, campaign_id, file_name)
+    end = functools.partial(imports.end, context.pool, account_id, import_id)
+    put_in = functools.partial(_put_in, context.pool, account_id, campaign_id, import_id=import_id)
+    async with Intake(put_in) as intake:
+        try:
+            await intake.put(first)
+            async for some in rows:
+                await intake.put(some)
+            await intake.flush()
+        except (NumberListError, Problem) as error:
+            problem = _problem(error)
+            await intake.flush()
+            await end(problem=problem.detail)
+            problem.members |= {"added": intake.counts.added, "import_id": import_id}
+            raise problem from None
+        except Refused as error:
+            await end(problem=str(error))
+            raise
+    await end(format=_format(upload))
+    return _told(intake, import_id, _format(upload))
+
+
+async def _put_in(
+    pool: Pool,
+    account_id: int,
+    campaign_id: int,
+    batch: Sequence[NewCall],
+    rejected: Sequence[SkippedRow],
+    *,
+    import_id: int,
+) -> AddReport:
+    return await numbers.add(
+        pool, account_id, campaign_id, batch, import_id=import_id, rejected=rejected
+    )
+
+
+async def _dry_run(
+    context: Context,
+    account_id: int,
+    campaign_id: int | None,
+    rows: Rows,
+    upload: ListUpload | None,
+) -> web.Response:
+    """Say what would become of the rows."""
+    first = await _first(rows)
+    async with (
+        context.dry_runs,
+        dry_run.begin(context.pool, account_id, campaign_id) as check,
+        Intake(lambda batch, _: check(batch)) as intake,
+    ):
+        try:
+            await intake.put(first)
+            async for some in rows:
+                await intake.put(some)
+        except (NumberListError, Problem) as error:
+            raise _problem(error) from None
+        await intake.flush()
+    return _told(intake, None, _format(upload))
+
+
+async def _first(rows: Rows) -> Sequence[NewCall | NewNumber | RowProblem]:
     try:
-        async with contextlib.aclosing(inputs.list_body(request, settings)) as pieces:
-            async for piece in pieces:
-                await intake.put_rows(rows.feed(piece))
-        await intake.put_rows(rows.close())
+        return await anext(rows, [])
     except NumberListError as error:
-        raise Problem(422, str(error)) from None
-    except Problem as problem:
-        problem.members["added"] = intake.added
-        raise
+        raise _problem(error) from None
+
+
+def _problem(error: NumberListError | Problem) -> Problem:
+    return error if isinstance(error, Problem) else Problem(422, str(error))
+
+
+def _format(upload: ListUpload | None) -> str:
+    return upload.format if upload else "JSON"
+
+
+def _told(intake: Intake, import_id: int | None, how: str) -> web.Response:
+    counts = intake.counts
+    return answer(
+        models.AddedNumbers(
+            **counts.model_dump(),
+            import_id=import_id,
+            dry_run=import_id is None,
+            format=how,
+            duplicate_rows=intake.duplicate_rows,
+            duplicate_rows_truncated=counts.duplicates > len(intake.duplicate_rows),
+            rejected_rows=intake.rejected_rows,
+            rejected_rows_truncated=counts.rejected > len(intake.rejected_rows),
+        )
+    )
+
+
+async def _checked_all(given: Sequence[models.NewNumber], context: Context) -> Rows:
+    """Yield the entries of a JSON list, checked."""
+    for first in range(0, len(given), CHECKED_AT_ONCE):
+        some = given[first : first + CHECKED_AT_ONCE]
+        yield [_checked(one, line, context) for line, one in enumerate(some, start=first + 1)]
+        await asyncio.sleep(0)
 
 
 def _checked(new: models.NewNumber, line: int, context: Context) -> NewCall | RowProblem:
     """Return the call that an entry of a JSON list asks for, or why there can be none."""
+    internal = context.settings.internal_numbers
     try:
-        number = normalise(new.phone, context.settings.internal_numbers)
+        number = normalise(new.phone, internal)
+        others = own_settings.alternates(
+            {f"alternates/{place}": text for place, text in enumerate(new.alternates)},
+            number.text,
+            internal,
+        )
     except NumberError as error:
         return RowProblem(line, f"phone: {error}", new.phone)
+    except OwnSettingError as error:
+        return RowProblem(line, str(error), new.phone)
     minutes = new.retry_interval_minutes
     return NewCall(
         number.text,
@@ -82,73 +206,36 @@ def _checked(new: models.NewNumber, line: int, context: Context) -> NewCall | Ro
         windows=None
         if new.windows is None
         else stored_windows(window.model_dump() for window in new.windows),
+        alternates=others,
     )
 
 
-class _Intake:
-    """Puts rows into a campaign batch by batch, and keeps count."""
-
-    def __init__(self, context: Context, account_id: int, campaign_id: int) -> None:
-        self.context = context
-        self.added = 0
-        self._account_id = account_id
-        self._campaign_id = campaign_id
-        self._batch: list[NewCall] = []
-        self._undialable = 0
-        self._duplicates = 0
-        self._duplicate_rows: list[models.DuplicateRow] = []
-        self._rejected = 0
-        self._rejected_rows: list[models.RejectedRow] = []
-
-    async def put_rows(self, rows: Iterable[Row]) -> None:
-        """Take rows of a list."""
-        for row in rows:
-            if isinstance(row, RowProblem):
-                await self.put(row)
-            else:
-                number = row.number
-                await self.put(
-                    NewCall(number.text, number.dialable, number.problem, row.payload, row.line)
-                )
-
-    async def put(self, row: NewCall | RowProblem) -> None:
-        """Take a row."""
-        if isinstance(row, RowProblem):
-            self._rejected += 1
-            if self._rejected <= MAX_REPORTED:
-                phone = row.phone[:LONGEST_SHOWN]
-                self._rejected_rows.append(
-                    models.RejectedRow(line=row.line, phone=phone, reason=row.reason)
-                )
-            return
-        self._batch.append(row)
-        if len(self._batch) >= BATCH:
-            await self._flush()
-
-    async def _flush(self) -> None:
-        report = await numbers.add(
-            self.context.pool, self._account_id, self._campaign_id, self._batch
+async def remove(request: web.Request) -> web.Response:
+    """Remove calls that were never attempted; the others are kept, and it is said why."""
+    context = context_of(request)
+    campaign_id = inputs.path_id(request, "campaign")
+    wanted = await inputs.json_body(request, models.REMOVE_NUMBERS, context.settings)
+    scope = (context.pool, account_of(request), campaign_id)
+    unread: list[KeptCall] = []
+    if wanted.import_id is not None:
+        report = await removal.of_import(*scope, wanted.import_id)
+    elif wanted.call_ids is not None:
+        report = await removal.of_calls(*scope, wanted.call_ids)
+    else:
+        known = []
+        for text in wanted.numbers or ():
+            try:
+                known.append(normalise(text, context.settings.internal_numbers).text)
+            except NumberError as error:
+                unread.append(KeptCall(text[:LONGEST_SHOWN], None, str(error)))
+        report = await removal.of_numbers(*scope, known)
+    shown = (*unread, *report.first_kept)[:MAX_REPORTED]
+    kept = report.kept + len(unread)
+    return answer(
+        models.RemovedNumbers(
+            removed=report.removed,
+            kept=kept,
+            kept_calls=[models.KeptCall.model_validate(one) for one in shown],
+            kept_calls_truncated=kept > len(shown),
         )
-        self.added += report.added
-        self._undialable += sum(not row.dialable for row in self._batch)
-        self._undialable -= sum(not row.dialable for row in report.duplicates)
-        self._duplicates += len(report.duplicates)
-        room = MAX_REPORTED - len(self._duplicate_rows)
-        self._duplicate_rows += [
-            models.DuplicateRow.model_validate(row) for row in report.duplicates[:room]
-        ]
-        self._batch = []
-
-    async def end(self) -> models.AddedNumbers:
-        """Put in what is left; return what became of every row."""
-        await self._flush()
-        return models.AddedNumbers(
-            added=self.added,
-            duplicates=self._duplicates,
-            rejected=self._rejected,
-            undialable=self._undialable,
-            duplicate_rows=self._duplicate_rows,
-            duplicate_rows_truncated=self._duplicates > len(self._duplicate_rows),
-            rejected_rows=self._rejected_rows,
-            rejected_rows_truncated=self._rejected > len(self._rejected_rows),
-        )
+    )

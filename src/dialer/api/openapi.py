@@ -39,9 +39,10 @@ is 404."""
 
 _FILE = {
     "text/csv": {"type": "string"},
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {},  # any bytes
     "multipart/form-data": {
         "type": "object",
-        "properties": {"file": {"type": "string", "contentMediaType": "text/csv"}},
+        "properties": {"file": {"contentMediaType": "application/octet-stream"}},
         "required": ["file"],
     },
 }

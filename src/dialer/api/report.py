@@ -1,105 +1,143 @@
-"""A campaign's report: every call with what came of its latest attempt, streamed as CSV."""
+"""Reports over HTTP: calls or attempts, of a campaign or of all, as CSV, XLSX or JSON lines."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from dialer.api import inputs
+from dialer.api import inputs, report_rows
 from dialer.api.context import account_of, context_of
-from dialer.campaign.report import csv_lines
-from dialer.store import calls
-from dialer.store.records import LegEvidence
+from dialer.api.report_models import ReportQuery
+from dialer.api.workbook import Workbook
+from dialer.campaign.report import csv_lines, json_lines, text_of
+from dialer.store import reports
 
 if TYPE_CHECKING:
-    import datetime as dt
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
-    from dialer.store.records import ReportRow
+    from dialer.campaign.report import Value
+    from dialer.store.records import AttemptRow, ReportRow
+
+    Page = Sequence[Sequence[Value]]
+    Pages = AsyncGenerator[Page, None]
 
 ROWS_A_PIECE = 100  # after so many the event loop gets its turn
+FILE_PIECE = 256 * 1024  # bytes
 
-COLUMNS = (
-    "call_id", "number", "status", "status_label", "problem", "attempts", "attempts_counted",
-    "last_outcome", "last_rule", "next_attempt_at", "trunk", "caller_id", "sip_call_id",
-    "sip_code", "sip_phrase", "reasons", "q850", "local_cause", "rang", "answered", "hung_up_by",
-    "sent_at", "ringing_at", "answered_at", "ended_at", "talk_seconds", "payload",
-)  # fmt: skip
+CSV = "text/csv; charset=utf-8; header=present"
+JSON_LINES = "application/jsonl; charset=utf-8"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-async def read(request: web.Request) -> web.StreamResponse:
-    """Stream the report; a reader that takes nothing for too long is cut off."""
-    context = context_of(request)
-    campaign_id = inputs.path_id(request, "campaign")
-    rows = calls.report(context.pool, account_of(request), campaign_id)
-    first = await anext(rows, None)  # a campaign that is not there must still be a 404
+async def csv(request: web.Request) -> web.StreamResponse:
+    """Stream the report as guarded CSV."""
+    columns, pages = await _begin(request)
 
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": "text/csv; charset=utf-8; header=present",
-            "Content-Disposition": f'attachment; filename="campaign-{campaign_id}.csv"',
-        }
-    )
-    await response.prepare(request)
-    piece: list[tuple[str, ...]] = [COLUMNS]
-    if first is not None:
-        piece.append(cells(first))
-    async for row in rows:
-        piece.append(cells(row))
-        if len(piece) >= ROWS_A_PIECE:
-            async with asyncio.timeout(context.settings.read_timeout):
-                await response.write(csv_lines(piece).encode())
-            await asyncio.sleep(0)  # writing waits only for a slow reader; calls must not wait
-            piece = []
-    async with asyncio.timeout(context.settings.read_timeout):
-        await response.write_eof(csv_lines(piece).encode())
+    def text(rows: Page) -> str:
+        return csv_lines(map(text_of, row) for row in rows)
+
+    return await _stream(request, CSV, "csv", csv_lines([columns]), pages, text)
+
+
+async def jsonl(request: web.Request) -> web.StreamResponse:
+    """Stream the report as JSON objects, one a line."""
+    columns, pages = await _begin(request)
+
+    def text(rows: Page) -> str:
+        return json_lines(columns, rows)
+
+    return await _stream(request, JSON_LINES, "jsonl", "", pages, text)
+
+
+async def xlsx(request: web.Request) -> web.StreamResponse:
+    """Write the report as a workbook into a temporary file, then send that."""
+    columns, pages = await _begin(request)
+    with tempfile.TemporaryDirectory(prefix="dialer-report-") as folder:
+        path = Path(folder) / "report.xlsx"
+        book = await asyncio.to_thread(Workbook, path, columns)
+        async with contextlib.aclosing(pages):
+            async for page in pages:
+                await asyncio.to_thread(book.add, page)
+        await asyncio.to_thread(book.close)
+        response = _response(request, XLSX, "xlsx")
+        response.content_length = path.stat().st_size
+        await response.prepare(request)
+        with path.open("rb") as file:
+            while piece := await asyncio.to_thread(file.read, FILE_PIECE):
+                async with asyncio.timeout(context_of(request).settings.read_timeout):
+                    await response.write(piece)
+        await response.write_eof()
     return response
 
 
-def cells(row: ReportRow) -> tuple[str, ...]:
-    """Return a row's cells, in the order of COLUMNS."""
-    call = row.call
-    seen = row.evidence or LegEvidence()
-    return (
-        str(call.id),
-        call.number,
-        call.status.value,
-        call.status.label,
-        call.problem,
-        str(call.attempts),
-        str(call.attempts_counted),
-        call.last_outcome or "",
-        call.last_rule or "",
-        _time(call.due),
-        row.trunk or "",
-        row.caller_id or "",
-        row.sip_call_id or "",
-        _number(seen.code),
-        seen.phrase,
-        "\n".join(seen.reasons),
-        _number(seen.q850),
-        seen.local_cause or "",
-        _yes(said=seen.rang if row.evidence else None),
-        _yes(said=seen.answered if row.evidence else None),
-        seen.hung_up_by or "",
-        _time(seen.sent_at),
-        _time(seen.ringing_at),
-        _time(seen.answered_at),
-        _time(seen.ended_at),
-        f"{seen.talk_seconds:.1f}" if seen.answered else "",
-        json.dumps(dict(call.payload), ensure_ascii=False) if call.payload else "",
+async def _begin(request: web.Request) -> tuple[tuple[str, ...], Pages]:
+    """Return the columns, and the pages; what is refused is refused here."""
+    wanted = inputs.query(request, ReportQuery)
+    campaign_id = inputs.path_id(request, "campaign") if "id" in request.match_info else None
+    which = (context_of(request).pool, account_of(request), campaign_id, wanted.chosen())
+    columns: tuple[str, ...]
+    pages: Pages
+    if wanted.per == "attempt":
+        columns, pages = report_rows.ATTEMPT_COLUMNS, _attempts(reports.of_attempts(*which))
+    else:
+        columns, pages = report_rows.CALL_COLUMNS, _calls(reports.of_calls(*which))
+    first = await anext(pages, None)  # a campaign that is not there must still be a 404
+    return columns, _again(first or [], pages)
+
+
+async def _calls(pages: AsyncIterator[list[ReportRow]]) -> Pages:
+    async for page in pages:
+        yield [report_rows.of_call(row) for row in page]
+
+
+async def _attempts(pages: AsyncIterator[list[AttemptRow]]) -> Pages:
+    async for page in pages:
+        yield [report_rows.of_attempt(row) for row in page]
+
+
+async def _again(first: Page, pages: Pages) -> Pages:
+    yield first
+    async for page in pages:
+        yield page
+
+
+async def _stream(
+    request: web.Request,
+    content_type: str,
+    suffix: str,
+    head: str,
+    pages: Pages,
+    text: Callable[[Page], str],
+) -> web.StreamResponse:
+    """Send text as it is made; a reader that takes nothing for too long is cut off."""
+    patience = context_of(request).settings.read_timeout
+    response = _response(request, content_type, suffix)
+    await response.prepare(request)
+    async with asyncio.timeout(patience):
+        await response.write(head.encode())
+    async with contextlib.aclosing(pages):
+        async for page in pages:
+            for start in range(0, len(page), ROWS_A_PIECE):
+                piece = text(page[start : start + ROWS_A_PIECE])
+                async with asyncio.timeout(patience):
+                    await response.write(piece.encode())
+                # writing waits only for a slow reader; calls must not wait
+                await asyncio.sleep(0)
+    async with asyncio.timeout(patience):
+        await response.write_eof()
+    return response
+
+
+def _response(request: web.Request, content_type: str, suffix: str) -> web.StreamResponse:
+    whose = f"campaign-{request.match_info['id']}" if "id" in request.match_info else "dialogs"
+    return web.StreamResponse(
+        headers={
+            "Content-Type": content_type,
+            "Content-Disposition": f'attachment; filename="{whose}.{suffix}"',
+        }
     )
-
-
-def _time(when: dt.datetime | None) -> str:
-    return "" if when is None else when.isoformat(timespec="milliseconds")
-
-
-def _number(value: int | None) -> str:
-    return "" if value is None else str(value)
-
-
-def _yes(*, said: bool | None) -> str:
-    return {None: "", True: "yes", False: "no"}[said]

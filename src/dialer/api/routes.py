@@ -8,15 +8,16 @@ from dialer.api import (
     calls,
     campaigns,
     do_not_call,
+    imports,
     models,
     numbers,
-    report,
     service,
     trace_models,
     traces,
     trunk_models,
     trunks,
 )
+from dialer.api.record_routes import RECORD_ROUTES
 from dialer.api.route import Route
 from dialer.campaign.role import Role
 
@@ -27,6 +28,7 @@ REFUSED_MOVE = {
     **NO_CAMPAIGN,
     409: "The campaign's status does not allow it; `current_status` and `allowed` say what is",
 }
+NO_IMPORT = {404: "There is no such import"}
 NO_TRUNK = {404: "There is no such trunk"}
 NO_TOKEN = {404: "There is no such token"}
 NOT_LISTED = {404: "It is not on that list"}
@@ -126,11 +128,65 @@ ROUTES = (
         "/v1/campaigns/{id}/numbers",
         "addNumbers",
         numbers.add,
-        "Add numbers, as JSON or as a CSV list; what is there already is skipped and reported",
+        "Add numbers, as JSON or as a list in CSV or XLSX; what is there already is skipped",
         models.AddedNumbers,
-        bodies={JSON: models.NEW_NUMBERS, "text/csv": None, "multipart/form-data": None},
+        query=models.ListQuery,
+        bodies={JSON: models.NEW_NUMBERS, **dict.fromkeys(sorted(numbers.FILE_TYPES))},
         refusals=CLOSED,
         role=Role.OPERATOR,
+    ),
+    Route(
+        "POST",
+        "/v1/lists/check",
+        "checkList",
+        numbers.check,
+        "Say what would become of the rows of a list in a new campaign; nothing is written",
+        models.AddedNumbers,
+        query=models.ListReading,
+        bodies={JSON: models.NEW_NUMBERS, **dict.fromkeys(sorted(numbers.FILE_TYPES))},
+        role=Role.OPERATOR,
+    ),
+    Route(
+        "POST",
+        "/v1/campaigns/{id}/numbers/remove",
+        "removeNumbers",
+        numbers.remove,
+        "Remove numbers that were never called; the others are kept, and it is said why",
+        models.RemovedNumbers,
+        bodies={JSON: models.REMOVE_NUMBERS},
+        refusals={404: "There is no such campaign, or it has no such import"},
+        role=Role.OPERATOR,
+    ),
+    Route(
+        "GET",
+        "/v1/campaigns/{id}/imports",
+        "listImports",
+        imports.of_campaign,
+        "List the lists that were added to a campaign, newest first",
+        models.ImportPage,
+        query=models.Page,
+        refusals=NO_CAMPAIGN,
+        role=Role.VIEWER,
+    ),
+    Route(
+        "GET",
+        "/v1/imports/{id}",
+        "getImport",
+        imports.read,
+        "Read what became of a list",
+        models.Import,
+        refusals=NO_IMPORT,
+        role=Role.VIEWER,
+    ),
+    Route(
+        "GET",
+        "/v1/imports/{id}/skipped.csv",
+        "getSkippedRows",
+        imports.skipped,
+        "Read the rows of a list that did not go in, with line and reason, as CSV",
+        "text/csv",
+        refusals=NO_IMPORT,
+        role=Role.VIEWER,
     ),
     Route(
         "GET",
@@ -140,16 +196,6 @@ ROUTES = (
         "List a campaign's calls, the last added first",
         models.CallPage,
         query=models.CallQuery,
-        refusals=NO_CAMPAIGN,
-        role=Role.VIEWER,
-    ),
-    Route(
-        "GET",
-        "/v1/campaigns/{id}/report.csv",
-        "getReport",
-        report.read,
-        "Read every call of a campaign as CSV, in list order",
-        "text/csv",
         refusals=NO_CAMPAIGN,
         role=Role.VIEWER,
     ),
@@ -277,6 +323,7 @@ ROUTES = (
         refusals=NO_TOKEN,
         role=Role.ADMIN,
     ),
+    *RECORD_ROUTES,
     Route(
         "GET",
         "/v1/trunks",

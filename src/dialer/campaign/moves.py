@@ -72,9 +72,15 @@ _REQUEUED = frozenset({CallStatus.PLANNED})
 CALL_MOVES: Mapping[tuple[CallStatus, CallAction], frozenset[CallStatus]] = {
     (CallStatus.PLANNED, CallAction.DIAL): _DIALED,
     (CallStatus.PLANNED, CallAction.REFUSE): _WITHOUT_AN_INVITE,
-    # A technical error where the call was tried, and the trunk would not take it then.
+    # Not dialed where it was never tried, else as its last attempt ended: the trunk would not take
+    # it then, or it was requeued.
     (CallStatus.PLANNED, CallAction.CAMPAIGN_FINISHED): frozenset(
-        {CallStatus.NOT_DIALED, CallStatus.TECHNICAL_ERROR}
+        {
+            CallStatus.NOT_DIALED,
+            CallStatus.TECHNICAL_ERROR,
+            CallStatus.COMPLETED_WITHOUT_ANSWER,
+            CallStatus.PLAN_LIMIT_EXCEEDED,
+        }
     ),
     (CallStatus.IN_PROGRESS, CallAction.RETRY): frozenset({CallStatus.RETRY_SCHEDULED}),
     (CallStatus.IN_PROGRESS, CallAction.GO_BACK): frozenset(

@@ -71,32 +71,53 @@ def normalise(text: str, internal: re.Pattern[str] | None = None) -> Number:
     return _examined(digits)
 
 
+def reads_as_number(text: str) -> bool:
+    """Whether `text` could be a telephone number by its characters alone."""
+    return WRITTEN.fullmatch(text.strip().translate(PUNCTUATION)) is not None
+
+
 def _plainly_possible(digits: str) -> bool:
     """Whether the digits are a country calling code and a number of a right length.
 
-    The quick answer for nearly all rows of a list. A 0 after the code may be one that is
-    dropped from abroad, which needs a closer look.
+    The quick answer for nearly all rows of a list. What begins with a prefix that is dropped from
+    abroad needs a closer look.
     """
     for length in (1, 2, 3):
-        code = int(digits[:length])
-        if code in COUNTRY_CODE_TO_REGION_CODE:
+        if plan := _plan(digits[:length]):
             national = digits[length:]
-            return len(national) in _lengths(code) and not national.startswith("0")
+            if len(national) not in plan.lengths or national.startswith("0"):
+                return False
+            dropped = plan.prefix and plan.prefix.match(national)
+            return not (dropped and dropped.end())
     return False
 
 
-@functools.cache
-def _lengths(code: int) -> frozenset[int]:
-    """Return how many digits may follow a country calling code."""
-    region = COUNTRY_CODE_TO_REGION_CODE[code][0]
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Plan:
+    """What may follow a country calling code: how many digits, and which prefix is dropped."""
+
+    lengths: frozenset[int]
+    prefix: re.Pattern[str] | None
+
+
+@functools.lru_cache(maxsize=1200)  # all that may stand for a code
+def _plan(code: str) -> _Plan | None:
+    """Return the numbering plan of a country calling code, None where there is no such code."""
+    if code.startswith("0") or int(code or 0) not in COUNTRY_CODE_TO_REGION_CODE:
+        return None
+    region = COUNTRY_CODE_TO_REGION_CODE[int(code)][0]
     metadata = (
-        PhoneMetadata.metadata_for_nongeo_region(code)
+        PhoneMetadata.metadata_for_nongeo_region(int(code))
         if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY
         else PhoneMetadata.metadata_for_region(region)
     )
     if metadata is None or metadata.general_desc is None:
-        return frozenset()
-    return frozenset(metadata.general_desc.possible_length)
+        return _Plan(frozenset(), None)
+    prefix = metadata.national_prefix_for_parsing
+    return _Plan(
+        frozenset(metadata.general_desc.possible_length),
+        re.compile(prefix) if prefix and prefix != "0" else None,
+    )
 
 
 def _examined(digits: str) -> Number:

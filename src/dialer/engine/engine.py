@@ -20,10 +20,11 @@ from dialer.engine.rescue import Rescue
 from dialer.engine.trace_writer import FORGET_EVERY, WRITE_EVERY
 from dialer.engine.trunk_choice import TrunkChoice
 from dialer.engine.undialed import UndialedCalls
-from dialer.store import attempts
+from dialer.store import attempts, retention
 from dialer.store.errors import StoreError, Unavailable
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Awaitable, Callable, Coroutine
     from uuid import UUID
 
@@ -44,6 +45,8 @@ BUSY_TURN = 0.02  # seconds between turns while calls are being placed
 IDLE_TURN = 0.25  # seconds between turns while there is nothing to place
 HANG_UP_EVERY = 0.5  # seconds
 PAUSE_EVERY = 1.0  # seconds between looks for campaigns that should pause by themselves
+FORGET_CALLS_EVERY = 600.0  # seconds
+FORGET_PAUSE = 0.1  # seconds between batches, which leave room for the calls
 PUBLISH_EVERY = 1.0  # seconds between looks at what has changed of the trunks
 
 
@@ -66,6 +69,7 @@ class Engine:
         traces: TraceWriter | None = None,
         pauses: Thresholds | None = None,
         quiet: Span | None = None,
+        keep_calls: dt.timedelta | None = None,
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -74,6 +78,7 @@ class Engine:
         self._watched: set[str] = set()
         self._metrics = metrics
         self._traces = traces
+        self._keep_calls = keep_calls
         self._wake = asyncio.Event()
         self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -148,6 +153,7 @@ class Engine:
             "hang-up": (self._hang_up, HANG_UP_EVERY),
             "publish": (self._publish, PUBLISH_EVERY),
             "automatic-pause": (self._pause, PAUSE_EVERY),
+            "forget-calls": (self._forget_calls, FORGET_CALLS_EVERY),
         }
         if self._traces is not None:
             loops["write-traces"] = (self._traces.write, WRITE_EVERY)
@@ -283,6 +289,15 @@ class Engine:
     async def _pause(self) -> float:
         await self.automatic_pause.run_once()
         return PAUSE_EVERY
+
+    async def _forget_calls(self) -> float:
+        """Delete what is older than it is to be kept, with a breath between two batches."""
+        while await retention.forget_contacts(self._pool) or (
+            self._keep_calls is not None
+            and await retention.forget_calls(self._pool, self._keep_calls)
+        ):
+            await self._clock.sleep(FORGET_PAUSE)
+        return FORGET_CALLS_EVERY
 
     async def _hang_up(self) -> float:
         if len(self.live):

@@ -1,4 +1,4 @@
-"""Reading calls: pages, one with all its evidence, and a campaign's report."""
+"""Reading calls: pages, and one with all its evidence."""
 
 from __future__ import annotations
 
@@ -8,42 +8,56 @@ from typing import TYPE_CHECKING
 from dialer.store import rows
 from dialer.store.errors import NotFound
 from dialer.store.pool import session
-from dialer.store.records import CallDetails, ReportRow
+from dialer.store.records import CallDetails
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import Collection
     from uuid import UUID
 
     from dialer.campaign.status import CallStatus
     from dialer.store.pool import Database
     from dialer.store.records import Call, Leg
 
-# Two statements, so that each has the plan that its index serves.
-LIST_ALL = """
-SELECT * FROM calls
-WHERE account_id = $1 AND id < coalesce($2, 9223372036854775807)
-    AND (cardinality($3::text[]) = 0 OR status = ANY($3))
-ORDER BY id DESC
-LIMIT $4
+# Two statements, so that each has the plan that its index serves: the newest of each campaign, or
+# of each status of each, deleted ones too, and of these the newest. However many calls others have,
+# and however rare a status is, no more is read.
+LIST = """
+WITH page AS (
+    SELECT k.id FROM campaigns AS c CROSS JOIN LATERAL (
+        SELECT id FROM calls
+        WHERE campaign_id = c.id AND id < coalesce($2, 9223372036854775807)
+        ORDER BY id DESC LIMIT $3
+    ) AS k
+    WHERE c.account_id = $1 AND c.id = coalesce($4, c.id)
+    ORDER BY k.id DESC
+    LIMIT $3
+)
+SELECT calls.* FROM page JOIN calls ON calls.id = page.id ORDER BY calls.id DESC
 """
-LIST_OF_CAMPAIGN = """
-SELECT * FROM calls
-WHERE account_id = $1 AND id < coalesce($2, 9223372036854775807)
-    AND (cardinality($3::text[]) = 0 OR status = ANY($3))
-    AND campaign_id = $5
-ORDER BY id DESC
-LIMIT $4
+LIST_BY_STATUS = """
+WITH page AS (
+    SELECT k.id
+    FROM campaigns AS c CROSS JOIN unnest($5::text[]) AS s (status) CROSS JOIN LATERAL (
+        SELECT id FROM calls
+        WHERE campaign_id = c.id AND status = s.status AND id < coalesce($2, 9223372036854775807)
+        ORDER BY id DESC LIMIT $3
+    ) AS k
+    WHERE c.account_id = $1 AND c.id = coalesce($4, c.id)
+    ORDER BY k.id DESC
+    LIMIT $3
+)
+SELECT calls.* FROM page JOIN calls ON calls.id = page.id ORDER BY calls.id DESC
 """
 # The unique index of a campaign's numbers serves these, campaign by campaign, deleted ones too.
 LIST_OF_NUMBER = """
 SELECT k.* FROM campaigns AS c CROSS JOIN LATERAL (
     SELECT * FROM calls
-    WHERE campaign_id = c.id AND number = $5 AND id < coalesce($2, 9223372036854775807)
-        AND (cardinality($3::text[]) = 0 OR status = ANY($3))
+    WHERE campaign_id = c.id AND number = $6 AND id < coalesce($2, 9223372036854775807)
+        AND (cardinality($5::text[]) = 0 OR status = ANY($5))
 ) AS k
-WHERE c.account_id = $1 AND c.id = coalesce($6, c.id)
+WHERE c.account_id = $1 AND c.id = coalesce($4, c.id)
 ORDER BY k.id DESC
-LIMIT $4
+LIMIT $3
 """
 
 GET = "SELECT * FROM calls WHERE id = $1 AND account_id = $2"
@@ -53,23 +67,6 @@ SELECT l.* FROM legs AS l JOIN attempts AS a ON a.id = l.attempt_id
 WHERE a.call_id = $1
 ORDER BY a.ordinal, l.ordinal
 """
-
-REPORT = """
-SELECT k.*, l.trunk AS leg_trunk, l.caller_id, l.sip_call_id, l.code, l.phrase, l.reasons, l.q850,
-    l.retry_after, l.local_cause, l.rang, l.answered, l.hung_up_by, l.provisionals, l.sent_at,
-    l.first_provisional_at, l.ringing_at, l.answered_at, l.ended_at, l.talk_seconds,
-    l.rtp_packets_sent, l.rtp_packets_received
-FROM (
-    SELECT * FROM calls WHERE account_id = $1 AND campaign_id = $2 AND id > $3
-    ORDER BY id LIMIT $4
-) AS k
-LEFT JOIN LATERAL (
-    SELECT * FROM legs WHERE legs.attempt_id = k.attempt_id ORDER BY ordinal DESC LIMIT 1
-) AS l ON true
-ORDER BY k.id
-"""
-REPORT_PAGE = 1000
-OWNED = "SELECT EXISTS (SELECT FROM campaigns WHERE id = $1 AND account_id = $2)"
 
 
 async def list_page(
@@ -87,14 +84,15 @@ async def list_page(
     `number` is one number exactly. Without `campaign_id`, over all campaigns of the account,
     deleted ones included (dialogs).
     """
-    which = (account_id, before, list(statuses), limit)
+    which = (account_id, before, limit, campaign_id)
+    wanted = sorted(set(statuses))
     async with session(db) as connection:
         if number is not None:
-            found = await connection.fetch(LIST_OF_NUMBER, *which, rows.clean(number), campaign_id)
-        elif campaign_id is None:
-            found = await connection.fetch(LIST_ALL, *which)
+            found = await connection.fetch(LIST_OF_NUMBER, *which, wanted, rows.clean(number))
+        elif wanted:
+            found = await connection.fetch(LIST_BY_STATUS, *which, wanted)
         else:
-            found = await connection.fetch(LIST_OF_CAMPAIGN, *which, campaign_id)
+            found = await connection.fetch(LIST, *which)
     return [rows.call(row) for row in found]
 
 
@@ -110,35 +108,4 @@ async def get(db: Database, account_id: int, call_id: int) -> CallDetails:
             legs[row["attempt_id"]].append(rows.leg(row))
     return CallDetails(
         rows.call(call), tuple(rows.attempt(row, legs.get(row["id"], ())) for row in attempts)
-    )
-
-
-async def report(db: Database, account_id: int, campaign_id: int) -> AsyncIterator[ReportRow]:
-    """Go through all calls of a campaign in list order, each with its latest attempt.
-
-    Raises `NotFound` at the first step. Reads in pages, so that a slow reader holds neither a
-    connection nor a snapshot, which would slow the queue.
-    """
-    async with session(db) as connection:
-        if not await connection.fetchval(OWNED, campaign_id, account_id):
-            raise NotFound(f"there is no campaign {campaign_id}")
-    last = 0
-    while True:
-        async with session(db) as connection:
-            page = await connection.fetch(REPORT, account_id, campaign_id, last, REPORT_PAGE)
-        for row in page:
-            yield _report_row(row)
-        if len(page) < REPORT_PAGE:
-            return
-        last = page[-1]["id"]
-
-
-def _report_row(row: rows.Row) -> ReportRow:
-    dialled = row["sip_call_id"] is not None
-    return ReportRow(
-        call=rows.call(row),
-        trunk=row["leg_trunk"],
-        caller_id=row["caller_id"],
-        sip_call_id=row["sip_call_id"],
-        evidence=rows.evidence(row) if dialled else None,
     )

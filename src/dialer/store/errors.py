@@ -36,6 +36,10 @@ class CampaignClosed(Refused):
     """The campaign is finished and takes no more numbers or settings."""
 
 
+class CallIsUp(Refused):
+    """A node holds the call, so that its record cannot be changed now."""
+
+
 class NodeNameInUse(Refused):
     """Another process holds the lease of this node name."""
 

@@ -3,60 +3,62 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dialer.campaign.number_zone import zone_of_number
-from dialer.store import rows, schedules
-from dialer.store.errors import CampaignClosed, NotFound
+from dialer.store import imports, rows, schedules
 from dialer.store.pool import transaction
-from dialer.store.records import AddReport
+from dialer.store.records import AddReport, SkippedRow
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from dialer.store.pool import Database
+    from dialer.store.pool import Connection, Database
     from dialer.store.records import NewCall
+
+T = TypeVar("T")
 
 BATCH = 5000
 """How many rows one call of `add` takes well."""
 
-# A finish, which locks the row FOR UPDATE, comes before or after the whole batch.
-LOCK_CAMPAIGN = """
-SELECT status FROM campaigns
-WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL
-FOR KEY SHARE
-"""
+DUPLICATE = "the campaign has this number with the same payload already"
 
 # One batch of a campaign at a time, so that ids and positions grow together. Not the campaign's
 # row: claims need that one.
 LOCK_LIST = "SELECT pg_advisory_xact_lock(1852403250, hashint8($1))"
 
-# One `due` for the whole batch: the list order decides among them, by their positions.
+# One `due` for the whole batch: the list order decides among them, by their positions. Of most
+# lists the arrays after the schedules are NULL, which unnest takes for NULL in every row.
 ADD = """
 WITH last AS (
     SELECT coalesce((
         SELECT position FROM calls WHERE campaign_id = $2 ORDER BY id DESC LIMIT 1), 0) AS position
 ), added AS (
-    INSERT INTO calls (account_id, campaign_id, position, number, dialable, problem, payload,
-        priority, max_attempts, retry_interval_seconds, next_number, schedule_id, due)
-    SELECT $1, $2, last.position + n.rank, n.number, n.dialable, n.problem, n.payload::jsonb,
-        n.priority, n.max_attempts, n.retry_interval_seconds, n.number, n.schedule_id,
+    INSERT INTO calls (account_id, campaign_id, import_id, position, number, dialable, problem,
+        payload, priority, max_attempts, retry_interval_seconds, alternates, next_number,
+        schedule_id, due)
+    SELECT $1, $2, $4, last.position + n.rank, n.number, n.problem IS NULL,
+        coalesce(n.problem, ''), n.payload::jsonb, coalesce(n.priority, 0), n.max_attempts,
+        n.retry_interval_seconds, coalesce(n.alternates::text[], '{}'), n.number, n.schedule_id,
         coalesce($3::timestamptz, now())
-    FROM last, unnest($4::text[], $5::boolean[], $6::text[], $7::text[], $8::integer[],
-            $9::integer[], $10::integer[], $11::bigint[])
-        WITH ORDINALITY AS n (number, dialable, problem, payload, priority, max_attempts,
-            retry_interval_seconds, schedule_id, rank)
+    FROM last, unnest($5::text[], $6::text[], $7::bigint[], $8::text[], $9::integer[],
+            $10::integer[], $11::integer[], $12::text[])
+        WITH ORDINALITY AS n (number, payload, schedule_id, problem, priority, max_attempts,
+            retry_interval_seconds, alternates, rank)
     ORDER BY n.rank
     ON CONFLICT (campaign_id, number, md5(payload::text)) DO NOTHING
     RETURNING position
 ), told AS (
     INSERT INTO events (account_id, campaign_id, kind, data)
-    SELECT $1, $2, 'numbers.added', jsonb_build_object('added', count(*))
+    SELECT $1, $2, 'numbers.added',
+        jsonb_strip_nulls(jsonb_build_object('added', count(*), 'import_id', $4::bigint))
     FROM added
     HAVING count(*) > 0
 )
-SELECT added.position - last.position AS rank FROM added, last
+SELECT array_agg(n.rank ORDER BY n.rank) AS duplicates
+FROM last, generate_series(1, cardinality($5::text[])) AS n (rank)
+WHERE NOT EXISTS (SELECT FROM added WHERE added.position = last.position + n.rank)
 """
 
 
@@ -66,45 +68,81 @@ async def add(
     campaign_id: int,
     new: Sequence[NewCall],
     now: dt.datetime | None = None,
+    *,
+    import_id: int | None = None,
+    rejected: Sequence[SkippedRow] = (),
 ) -> AddReport:
     """Add calls in list order, due as soon as their window opens.
 
-    Those that are there already, with the same payload, are skipped. Raises `NotFound`, and
+    Those that are there already, with the same payload, are skipped. With `import_id` the import's
+    figures and skipped rows grow by this batch, `rejected` ones included. Raises `NotFound`, and
     `CampaignClosed` for a finished campaign.
     """
     async with transaction(db) as connection:
-        status = await connection.fetchval(LOCK_CAMPAIGN, campaign_id, account_id)
-        if status is None:
-            raise NotFound(f"there is no campaign {campaign_id}")
-        if status == "finished":
-            raise CampaignClosed(f"campaign {campaign_id} is finished and takes no more numbers")
-        await connection.execute(LOCK_LIST, campaign_id)
-        keys = [
-            schedules.key(row.time_zone or zone_of_number(row.number), row.windows) for row in new
-        ]
-        schedule_ids = await schedules.ensure(connection, campaign_id, keys)
-        added = await connection.fetch(
-            ADD,
-            account_id,
-            campaign_id,
-            now,
-            [row.number for row in new],
-            [row.dialable for row in new],
-            [rows.clean(row.problem) for row in new],
-            [_json(row.payload) for row in new],
-            [row.priority for row in new],
-            [row.max_attempts for row in new],
-            [row.retry_interval_seconds for row in new],
-            [schedule_ids[key] for key in keys],
-        )
-    ranks = {row["rank"] for row in added}
-    return AddReport(
-        added=len(ranks),
-        duplicates=tuple(row for rank, row in enumerate(new, 1) if rank not in ranks),
+        await imports.lock_open_campaign(connection, account_id, campaign_id)
+        duplicates = await _insert(connection, account_id, campaign_id, new, now, import_id)
+        report = AddReport(added=len(new) - len(duplicates), duplicates=duplicates)
+        if import_id is not None:
+            await imports.count(
+                connection,
+                import_id,
+                added=report.added,
+                undialable=undialable(new) - undialable(duplicates),
+                duplicates=[SkippedRow(row.line, row.number, DUPLICATE) for row in duplicates],
+                rejected=rejected,
+            )
+    return report
+
+
+def undialable(calls: Iterable[NewCall]) -> int:
+    """Count those whose number cannot exist."""
+    return sum(not call.dialable for call in calls)
+
+
+async def _insert(
+    connection: Connection,
+    account_id: int,
+    campaign_id: int,
+    new: Sequence[NewCall],
+    now: dt.datetime | None,
+    import_id: int | None,
+) -> tuple[NewCall, ...]:
+    """Insert a batch; return what was there already."""
+    if not new:
+        return ()
+    await connection.execute(LOCK_LIST, campaign_id)
+    keys = [schedules.key(row.time_zone or zone_of_number(row.number), row.windows) for row in new]
+    schedule_ids = await schedules.ensure(connection, campaign_id, keys)
+    ranks = await connection.fetchval(
+        ADD,
+        account_id,
+        campaign_id,
+        now,
+        import_id,
+        [row.number for row in new],
+        [payload_json(row.payload) for row in new],
+        [schedule_ids[key] for key in keys],
+        _column([None if row.dialable else rows.clean(row.problem) for row in new]),
+        _column([row.priority or None for row in new]),
+        _column([row.max_attempts for row in new]),
+        _column([row.retry_interval_seconds for row in new]),
+        _column([_array(row.alternates) if row.alternates else None for row in new]),
     )
+    return tuple(new[rank - 1] for rank in ranks or ())
 
 
-def _json(payload: Mapping[str, str]) -> str:
+def _column(values: list[T | None]) -> list[T | None] | None:
+    """Return a column, or None where it says nothing of any row."""
+    return None if values.count(None) == len(values) else values
+
+
+def payload_json(payload: Mapping[str, str]) -> str:
+    """Return a payload as JSON that Postgres can hold."""
     text = json.dumps(payload)
     # Most payloads need no cleaning; only what is escaped may hold what Postgres refuses.
     return json.dumps(rows.plain(payload)) if "\\u" in text else text
+
+
+def _array(alternates: Sequence[str]) -> str:
+    """Return normalised numbers as Postgres writes an array, since it has none of arrays."""
+    return "{" + ",".join(alternates) + "}"

@@ -315,8 +315,12 @@ async def _take(
         if not picked:
             break
         ruled = await admission.rule(connection, campaign, account, limits, picked)
-        await connection.execute(FORGET, [row["call_id"] for row in picked if not row["waits"]])
-        await connection.execute(POSTPONE, *ruled.postponed())
+        gone = [row["call_id"] for row in picked if not row["waits"]]
+        if gone:
+            await connection.execute(FORGET, gone)
+        waiting, until = ruled.postponed()
+        if waiting:
+            await connection.execute(POSTPONE, waiting, until)
         taken = ruled.taken()
         reserves = [one.reserves for one in taken]
         found = await connection.fetch(

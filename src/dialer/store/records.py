@@ -89,7 +89,8 @@ class NewCall:
 
     `number` is normalised text; `problem` says why it is not dialable. `line` is where it stood
     in the list, 0 where there was none. An empty time zone is told by the number; None in what
-    follows means the campaign's.
+    follows means the campaign's. `windows` are objects of `days`, `from` and `to`. `alternates`
+    are further numbers of the same person, in the order in which they are tried.
     """
 
     number: str
@@ -102,6 +103,7 @@ class NewCall:
     retry_interval_seconds: int | None = None
     time_zone: str = ""
     windows: tuple[Mapping[str, Any], ...] | None = None
+    alternates: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -110,6 +112,53 @@ class AddReport:
 
     added: int
     duplicates: tuple[NewCall, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SkippedRow:
+    """A row of a list that did not go in: its line, what stood for the number, and why."""
+
+    line: int
+    number: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Import:
+    """What became of a list. `undialable` counts some of those `added`.
+
+    `finished_at` is None while it is read. `problem` says why it broke off, where it did.
+    """
+
+    id: int
+    campaign_id: int
+    file_name: str
+    format: str
+    problem: str
+    created_at: dt.datetime
+    finished_at: dt.datetime | None
+    added: int
+    undialable: int
+    duplicates: int
+    rejected: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KeptCall:
+    """A call that was to be removed and was not, and why; `call_id` is None where there is none."""
+
+    number: str
+    call_id: int | None
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RemoveReport:
+    """How many calls were removed, how many were kept, and the first of those."""
+
+    removed: int
+    kept: int
+    first_kept: tuple[KeptCall, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -125,6 +174,8 @@ class Call:
     campaign_id: int
     position: int
     number: str
+    alternates: tuple[str, ...]
+    import_id: int | None
     dialable: bool
     problem: str
     payload: Mapping[str, str]
@@ -253,10 +304,51 @@ class CallDetails:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReportRow:
-    """A call and what came of its latest attempt (its last leg), one row of a report."""
+    """A call and what came of its latest attempt (its last leg), one row of a report.
+
+    `dialed` is the number that the leg went to.
+    """
 
     call: Call
     trunk: str | None
+    dialed: str | None
+    caller_id: str | None
+    sip_call_id: str | None
+    evidence: LegEvidence | None
+    attempt_created_at: dt.datetime | None
+    flags: tuple[str, ...]
+    detail: str
+    billed_seconds: int | None
+    requeued: int
+    erased_at: dt.datetime | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """An attempt with the leg that decided it, one row of a report; None while it runs.
+
+    `number` is the call's, `dialed` the one that the leg went to; `legs` counts the INVITEs.
+    """
+
+    call_id: int
+    campaign_id: int
+    number: str
+    payload: Mapping[str, str]
+    attempt_id: UUID
+    ordinal: int
+    node: str
+    status: str | None
+    outcome: str | None
+    rule: str | None
+    counted: bool | None
+    flags: tuple[str, ...]
+    detail: str
+    billed_seconds: int
+    created_at: dt.datetime
+    ended_at: dt.datetime | None
+    legs: int
+    trunk: str | None
+    dialed: str | None
     caller_id: str | None
     sip_call_id: str | None
     evidence: LegEvidence | None

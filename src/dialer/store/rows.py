@@ -17,11 +17,13 @@ from dialer.store.records import (
     Campaign,
     CampaignSettings,
     DialogIdentity,
+    Import,
     Leg,
     LegEvidence,
     LegIdentity,
     Provisional,
     RetrySettings,
+    SkippedRow,
 )
 
 if TYPE_CHECKING:
@@ -128,6 +130,8 @@ def call(row: Row) -> Call:
         campaign_id=row["campaign_id"],
         position=row["position"],
         number=row["number"],
+        alternates=tuple(row["alternates"]),
+        import_id=row["import_id"],
         dialable=row["dialable"],
         problem=row["problem"],
         payload=row["payload"],
@@ -243,3 +247,13 @@ def history(row: Row) -> CallHistory:
 
 def _fields(value: Any) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(value)
+
+
+def import_(row: Row) -> Import:
+    """Read a row of `imports`."""
+    return Import(**{field.name: row[field.name] for field in dataclasses.fields(Import)})
+
+
+def skipped_row(row: Row) -> SkippedRow:
+    """Read a row of `import_rows`."""
+    return SkippedRow(row["line"], row["number"], row["reason"])

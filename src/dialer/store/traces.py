@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
     from dialer.store.pool import Database
 
+# They come a moment after the call's end, when its person's data may have been erased already.
 KEEP = """
 INSERT INTO traces (attempt_id, leg_ordinal, call_id, messages, packets)
-SELECT * FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bytea[], $5::bytea[])
+SELECT t.* FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bytea[], $5::bytea[])
+    AS t (attempt_id, leg_ordinal, call_id, messages, packets)
+WHERE EXISTS (SELECT FROM calls AS k WHERE k.id = t.call_id AND k.erased_at IS NULL)
 ON CONFLICT DO NOTHING
 """
 

@@ -34,7 +34,7 @@ ALLOWED = {
 }
 # dial, retry, go_back, end, refuse, campaign_finished, requeue
 CALL = {
-    "planned": "in_progress - - - error,not,limit not,error -",
+    "planned": "in_progress - - - error,not,limit not,error,without,limit -",
     "in_progress": "- retry planned,retry answered,without,error,not - - -",
     "retry_scheduled": "in_progress - - - error,not,limit answered,without,error -",
     "answered": "- - - - - - -",

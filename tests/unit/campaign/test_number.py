@@ -4,9 +4,10 @@ import re
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from dialer.campaign import number
 from dialer.campaign.number import Number, NumberError, normalise
 
 EXTENSIONS = re.compile(r"\d{4}")
@@ -85,6 +86,24 @@ def test_an_extension_is_dialled_as_it_is():
     assert normalise("10-01", EXTENSIONS) == Number("1001")
     assert normalise("493023125000", EXTENSIONS) == Number("+493023125000")
     assert not normalise("1001").dialable
+
+
+# Country calling codes of every length, real and not, and what may follow them.
+DIGITS = st.from_regex(r"[0-9]{1,18}", fullmatch=True) | st.builds(
+    "{}{}".format,
+    st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)),
+    st.from_regex(r"[0-9]{0,15}", fullmatch=True),
+)
+
+
+@given(DIGITS)
+@example("03110000")
+@example("3758805247554")  # Belarus, with the prefix for calls within
+@example("86121877038248")
+@settings(max_examples=500)
+def test_the_quick_answer_is_that_of_the_library(digits):
+    if number._plainly_possible(digits):
+        assert number._examined(digits) == Number("+" + digits)
 
 
 @given(st.text() | st.from_regex(r"[+0-9 ()\-.\r\n;@?>%]{1,30}", fullmatch=True))

@@ -100,11 +100,15 @@ CREATE TABLE schedules (
 CREATE UNIQUE INDEX schedules_once
     ON schedules (campaign_id, time_zone, md5(coalesce(windows::text, '')));
 
+-- What became of each list that was added. `format` says how it was read; `problem` why it broke
+-- off, where it did.
 CREATE TABLE imports (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account_id bigint NOT NULL REFERENCES accounts,
     campaign_id bigint NOT NULL REFERENCES campaigns,
     file_name text NOT NULL DEFAULT '',
+    format text NOT NULL DEFAULT '',
+    problem text NOT NULL DEFAULT '',
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at timestamptz,
     added bigint NOT NULL DEFAULT 0,
@@ -136,6 +140,8 @@ ALTER TABLE calls
     ADD COLUMN requeued integer NOT NULL DEFAULT 0,
     ADD COLUMN erased_at timestamptz;
 UPDATE calls SET next_number = number;
+-- To take out again what a list brought.
+CREATE INDEX calls_of_import ON calls (import_id, id) WHERE import_id IS NOT NULL;
 INSERT INTO schedules (campaign_id) SELECT id FROM campaigns;
 UPDATE calls SET schedule_id = s.id FROM schedules AS s WHERE s.campaign_id = calls.campaign_id;
 -- Promotion walks it from its mark, schedule by schedule.
@@ -153,6 +159,11 @@ CREATE TABLE promotion_marks (
 CREATE UNIQUE INDEX calls_one_live ON calls (next_number) WHERE node IS NOT NULL;
 -- The few calls of an account that are held, to hold them against its limits.
 CREATE INDEX calls_held_of_account ON calls (account_id) WHERE node IS NOT NULL;
+-- Who is to be forgotten may stand as somebody's other number. Few calls have any.
+CREATE INDEX calls_by_alternate ON calls USING gin (alternates) WHERE alternates <> '{}';
+-- The events of a call, and those of a campaign itself: to be forgotten with them.
+CREATE INDEX events_of_call ON events (call_id) WHERE call_id IS NOT NULL;
+CREATE INDEX events_of_campaign ON events (campaign_id) WHERE call_id IS NULL;
 
 -- `detail` says in a sentence what the outcome leaves open; `billed_seconds` is the talk time by the
 -- plan's increment.
