@@ -5,8 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 3
+CALLS ?= 50000
+SEED ?= 1
 
-.PHONY: help setup demo test interop test-newer check format lab lab-stop lock clean
+.PHONY: help setup demo test interop week test-newer check format lab lab-stop lock clean
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -36,6 +38,9 @@ test: $(STAMP) ## every test: real Postgres, Asterisk, SIPp, a pyVoIP telephone
 interop: $(STAMP) ## against Asterisk, Kamailio, baresip, pyVoIP and SIPp, with a table of verdicts
 	@sip/tools.sh
 	$(BIN)/python -m pytest -q -n $(WORKERS) -p tests.interop_table tests/e2e $(ARGS)
+
+week: $(STAMP) ## a week of the whole service in virtual time, and what is wrong after it (CALLS=, SEED=)
+	$(BIN)/python -m tests.week.week --calls $(CALLS) --seed $(SEED)
 
 test-newer: ## tests/unit and tests/wire on the newer Pythons of this machine
 	@.ci/newer-pythons

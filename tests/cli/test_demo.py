@@ -35,6 +35,7 @@ def our_call(code=486, number=NUMBER):
     )  # fmt: skip
     return models.CallWithAttempts(
         id=1, campaign_id=1, number=number, problem="", payload={}, priority=0,
+        alternates=[], import_id=None,
         status=CallStatus.COMPLETED_WITHOUT_ANSWER, phase=None, trunk=None, next_attempt_at=None,
         attempts_made=1, attempts_counted=1, last_outcome=Outcome.BUSY, last_rule="busy-486",
         created_at=NOW, updated_at=NOW, attempts=[attempt],

@@ -144,3 +144,9 @@ async def test_a_leg_whose_commit_is_still_at_work_goes_with_the_attempts_end_to
     assert await ending == {leg.attempt_id}
     (attempt,) = (await scene.read(pool, leg.call_id)).attempts
     assert [(one.ordinal, one.outcome) for one in attempt.legs] == [(0, "trunk_congested")]
+
+
+async def test_no_further_leg_leaves_once_the_window_has_closed(pool):
+    _, node, (leg,) = await dialled(pool)
+    await pool.execute("UPDATE schedules SET closes_at = clock_timestamp()")
+    assert await go_on(node, leg) is Commit.REFUSED

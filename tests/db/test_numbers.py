@@ -5,14 +5,14 @@ import asyncio
 import pytest
 from tests.db import scene
 
-from dialer.store import calls, numbers
+from dialer.store import numbers, reports
 from dialer.store.errors import NotFound
 from dialer.store.records import DEFAULT_ACCOUNT, NewCall
 
 
 async def listed(pool, campaign):
-    rows = [row async for row in calls.report(pool, DEFAULT_ACCOUNT, campaign.id)]
-    return [row.call for row in rows]
+    pages = reports.of_calls(pool, DEFAULT_ACCOUNT, campaign.id, reports.ReportFilter())
+    return [row.call async for page in pages for row in page]
 
 
 async def test_numbers_are_added_in_order_and_positions_go_on(pool):

@@ -25,6 +25,10 @@ pool_size = 5
 [log]
 format = "json"
 
+[pause]
+technical_attempts = 1000
+invalid_calls = 1000
+
 [[trunk]]
 name = "{trunk}"
 address = "{host}:{port}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.engine.scene import TRUNK, eventually, numbers_of
 
 from dialer.campaign.routing import TrunkRule
+from dialer.campaign.system_failure import Thresholds
 from dialer.store import trunks
 from dialer.store.records import NewCall
 
@@ -34,7 +35,9 @@ async def test_each_trunk_gets_the_numbers_that_it_takes(scene):
 async def test_a_number_that_no_trunk_takes_ends_without_an_invite_and_is_in_nobodys_way(scene):
     held = scene.trunk("other", routing=TrunkRule("other", match=("+1555180",)))
     held.health.asked_to_wait(300, scene.clock.monotonic())
-    await scene.node("one", scene.trunk(routing=TrunkRule(TRUNK, match=("+15552000",))), held)
+    patient = Thresholds(technical_attempts=10_000)  # or the campaign would pause by itself
+    trunk = scene.trunk(routing=TrunkRule(TRUNK, match=("+15552000",)))
+    await scene.node("one", trunk, held, pauses=patient)
     nobodys = [f"+1666{n:07}" for n in range(1200)]  # more than are made ready at a time
     waiting = numbers_of("180", 2)
     wrong = NewCall("+1777", dialable=False, problem="too short for its country")

@@ -62,7 +62,7 @@ class CountingPool(asyncpg.Pool):
 
     late = staticmethod(lambda: 0.0)
 
-    async def _acquire(self, timeout):
+    async def _acquire(self, timeout):  # noqa: ASYNC109 - as asyncpg has it
         seconds = self.late()
         if seconds:
             await _sleep(self._loop, seconds)
@@ -73,7 +73,7 @@ class CountingPool(asyncpg.Pool):
             self._loop.in_flight -= 1
             raise
 
-    async def release(self, connection, *, timeout=None):
+    async def release(self, connection, *, timeout=None):  # noqa: ASYNC109 - as asyncpg has it
         try:
             await super().release(connection, timeout=timeout)
         finally:

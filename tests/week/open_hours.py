@@ -29,7 +29,9 @@ def zone(name):
 
 @functools.lru_cache(maxsize=1024)
 def holidays_of(country, year):
-    return frozenset(holidays.country_holidays(country, years=year))
+    """Public holidays of a country, or of a part of one such as DE-BY."""
+    code, _, part = country.partition("-")
+    return frozenset(holidays.country_holidays(code, subdiv=part or None, years=year))
 
 
 def zones_of_customer(call, told):

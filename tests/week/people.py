@@ -43,6 +43,7 @@ class People:
             made = await accounts.create(self._pool, settings)
             self.accounts.append(made.id)
             self._note("minutes", made.id, settings.minutes)
+            self._note("unique_users", made.id, settings.unique_users)
         for planned in self._plan.campaigns:
             account = self.accounts[planned.account]
             made = await campaigns.create(self._pool, account, CampaignSettings(**planned.settings))
@@ -129,11 +130,11 @@ class People:
                 found.append((done.which, since.pop(done.which, done.at), None))
         return tuple(found + [(which, at, None) for which, at in since.items()])
 
-    def minutes(self):
-        """By account, when its minutes became how many."""
+    def limits(self, name):
+        """By account, when its minutes or unique users became how many."""
         found = collections.defaultdict(list)
         for done in self.done:
-            if done.what == "minutes":
+            if done.what == name:
                 found[done.which].append((done.at, done.value))
         return dict(found)
 

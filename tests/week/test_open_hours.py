@@ -79,6 +79,10 @@ def test_days_without_calls_are_those_of_the_zone_of_the_windows():
         call("Europe/Berlin", holidays=["DE"]), christmas, TOLD
     )
     assert open_hours.why_closed(call("Europe/London", holidays=["DE"]), christmas, TOLD) is None
+    epiphany = utc("2026-01-06T12:00")
+    for country, off in (("DE", False), ("DE-BY", True)):
+        found = open_hours.why_closed(call("Europe/Berlin", holidays=[country]), epiphany, TOLD)
+        assert (found is not None) is off
     listed = {"dates_without_calls": [dt.date(2026, 12, 25)]}
     assert "date without" in open_hours.why_closed(call("Europe/Berlin", **listed), christmas, TOLD)
     ours = call("Europe/Berlin", window_zone="campaign", **listed)

@@ -12,10 +12,13 @@ import threading
 
 from tests.conftest import fast_folder
 from tests.week import database_time
+from tests.week.check import check, report
 from tests.week.play import play
-from tests.week.scenario import scenario
+from tests.week.scenario import BEGAN, MAX_CALLS, QUIET, TRUNKS, scenario
+from tests.week.story import Told
 
 from dialer.store.embedded import EmbeddedPostgres
+from dialer.store.pool import connect
 
 
 @contextlib.contextmanager
@@ -41,38 +44,52 @@ def database():
             loop.close()
 
 
+def seen(url, clock_file, plan):
+    """Play a week on an empty database; return what was played, and what is wrong after it."""
+    asyncio.run(database_time.prepare(url, clock_file))
+    played = play(url, clock_file, plan)
+    return played, asyncio.run(_checked(url, played, plan))
+
+
+def told(played, plan):
+    """Return what is known of a week besides the tables: what people did, and what left us."""
+    people = played.people
+    return Told(
+        began=BEGAN,
+        left={name: at for name, (at, _) in played.network.invites.items()},
+        zones=plan.zones,
+        quiet_hours=QUIET,
+        trunk_limits=dict.fromkeys(TRUNKS, MAX_CALLS),
+        minutes=people.limits("minutes"),
+        unique_users=people.limits("unique_users"),
+        stops=people.stops(),
+    )
+
+
+async def _checked(url, played, plan):
+    connection = await connect(url)
+    try:
+        ledgers = [carrier.ledger for carrier in played.carriers.values()]
+        return await check(connection, told(played, plan), ledgers)
+    finally:
+        await connection.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    plan = scenario(given.seed, given.calls)
     with database() as (url, folder):
         clock_file = folder / "clock"
         clock_file.write_text("0")
-        asyncio.run(database_time.prepare(url, clock_file))
-        played = play(url, clock_file, plan)
-        print(
-            f"{played.seconds:.1f} s, {played.jumps} jumps, {played.network.sent} datagrams,"
-            f" {len(played.network.invites)} INVITEs"
-        )
-        asyncio.run(show(url))
-    return 0
-
-
-async def show(url):
-    from dialer.store.pool import connect
-
-    c = await connect(url)
-    for q in (
-        "select status, count(*) from calls group by 1 order by 2 desc",
-        "select status, pause_reason, count(*) from campaigns group by 1,2",
-        "select outcome, count(*) from attempts group by 1 order by 2 desc",
-        "select date_trunc('day', created_at), count(*) from attempts group by 1 order by 1",
-        "select pause_detail, count(*) from campaigns where status='paused' group by 1",
-    ):
-        print(*[tuple(r) for r in await c.fetch(q)], sep="\n")
-    await c.close()
+        played, found = seen(url, clock_file, scenario(given.seed, given.calls))
+    invites = len(played.network.invites)
+    sys.stdout.write(
+        f"seed {given.seed}: {given.calls} numbers, {invites} INVITEs in {played.seconds:.0f} s\n"
+        f"{report(found)}\n"
+    )
+    return 1 if any(found.values()) else 0
 
 
 if __name__ == "__main__":

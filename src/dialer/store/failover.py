@@ -20,13 +20,17 @@ class Commit(enum.Enum):
 
     DONE = enum.auto()
     NO_ROOM = enum.auto()  # the trunk is full, or held by a person; another one may do
-    REFUSED = enum.auto()  # paused, finished, or no longer ours: the attempt is over
+    REFUSED = enum.auto()  # paused, finished, its window closed, or no longer ours: over
 
 
 # As for dialing: a pause takes the row FOR UPDATE, and whoever comes second sees the first.
 LOCK_CAMPAIGN = """
 SELECT c.id FROM campaigns AS c JOIN calls AS k ON k.campaign_id = c.id
-WHERE k.id = $3 AND c.status = 'in_progress' AND EXISTS (
+JOIN schedules AS s ON s.id = k.schedule_id
+WHERE k.id = $3 AND c.status = 'in_progress'
+    AND s.opens_at <= coalesce($4::timestamptz, clock_timestamp())
+    AND s.closes_at > coalesce($4::timestamptz, clock_timestamp())
+    AND EXISTS (
     SELECT FROM nodes
     WHERE name = $1 AND epoch = $2
         AND lease_until > coalesce($4::timestamptz, clock_timestamp()))

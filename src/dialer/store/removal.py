@@ -44,7 +44,7 @@ WITH picked AS (
 ), told AS (
     INSERT INTO events (account_id, campaign_id, kind, data)
     SELECT $1, $2, 'numbers.removed', jsonb_build_object('removed', count(*),
-        'call_ids', jsonb_agg(id ORDER BY id), 'numbers', jsonb_agg(number ORDER BY id))
+        'call_ids', jsonb_agg(id ORDER BY id))
     FROM removed
     HAVING count(*) > 0
 )

@@ -68,8 +68,9 @@ WITH old AS MATERIALIZED (
     FOR UPDATE
 ), schedule AS (
     DELETE FROM schedules USING old WHERE schedules.campaign_id = old.id
+    RETURNING schedules.id
 ), mark AS (
-    DELETE FROM promotion_marks USING old WHERE promotion_marks.campaign_id = old.id
+    DELETE FROM promotion_marks USING schedule WHERE promotion_marks.schedule_id = schedule.id
 ), event AS (
     DELETE FROM events USING old WHERE events.campaign_id = old.id AND events.call_id IS NULL
 ), gone AS (
