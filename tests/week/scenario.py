@@ -59,7 +59,7 @@ class Deed:
     """What a person does at a time of the week's clock, to a campaign or an account."""
 
     at: float
-    what: str  # pause, resume, finish, finish_and_hang_up, list, resume_all, raise_minutes
+    what: str  # pause, resume, finish, finish_and_hang_up, list, raise_minutes, raise_unique_users
     which: int  # campaign or account, from 0
     value: object = None
 
@@ -214,6 +214,7 @@ def _deeds(chance, planned, people, calls):
         for hour in (0, 6, 12, 18):
             yield Deed((day * 24 + hour) * 3600.0 - 1800, "resume_all", -1)
     yield Deed(0.5 * SECONDS, "raise_minutes", 0, calls // 12)
+    yield Deed(0.4 * SECONDS, "raise_unique_users", 1, calls // 10)
 
 
 def _faults(chance):
