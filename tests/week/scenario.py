@@ -16,6 +16,7 @@ from dialer.store.records import NewCall
 # Austria (26 October) and Czechia (28 October) have holidays in it.
 BEGAN = dt.datetime(2026, 10, 24, 21, tzinfo=dt.UTC)
 ENDS = dt.datetime(2026, 11, 1, 12, tzinfo=dt.UTC)
+LAST_NIGHT = dt.datetime(2026, 10, 31, 12, tzinfo=dt.UTC)  # the eve of America's
 SECONDS = (ENDS - BEGAN).total_seconds()
 
 ZONES = {
@@ -117,12 +118,12 @@ def _people(chance, calls):
 
 
 def _accounts(calls):
-    """Three plans, the first two too small for the week."""
+    """Three plans, each too small for the week in its own way."""
     return (
         AccountSettings(
             "first",
             time_zone="America/New_York",
-            minutes=calls // 12,
+            minutes=calls // 24,
             increment_seconds=6,
             period="week",
             max_simultaneous_calls=200,
@@ -132,7 +133,7 @@ def _accounts(calls):
         AccountSettings(
             "second",
             time_zone="Asia/Tokyo",
-            unique_users=calls // 8,
+            unique_users=calls // 16,
             period="month",
             anchor_day=28,
             max_simultaneous_calls=120,
@@ -141,7 +142,7 @@ def _accounts(calls):
         AccountSettings(
             "third",
             time_zone="Europe/Berlin",
-            minutes=calls,
+            minutes=calls // 20,
             increment_seconds=60,
             period="day",
             max_simultaneous_calls=300,
@@ -177,9 +178,12 @@ def _campaign(chance, index, accounts, people):
         settings["start_at"] = BEGAN + dt.timedelta(hours=chance.randint(20, 60))
     new = [_call(chance, number, zone) for number, zone in people]
     begun = len(new) if chance.random() < 0.5 else int(len(new) * 0.7)
+    later = opening(chance)
+    if NIGHT in windows:  # somebody must be left for America's change of the clocks
+        begun, later = len(new) // 2, (LAST_NIGHT - BEGAN).total_seconds()
     portions = [(0.0, tuple(new[:begun]))]
     if begun < len(new):
-        portions.append((opening(chance), tuple(new[begun:])))
+        portions.append((later, tuple(new[begun:])))
     return PlannedCampaign(index % accounts, settings, tuple(portions))
 
 
@@ -209,8 +213,8 @@ def _deeds(chance, planned, people, calls):
     for day in range(1, 8):  # somebody looks after what has paused by itself
         for hour in (0, 6, 12, 18):
             yield Deed((day * 24 + hour) * 3600.0 - 1800, "resume_all", -1)
-    yield Deed(0.5 * SECONDS, "raise_minutes", 0, calls // 6)
-    yield Deed(0.7 * SECONDS, "raise_unique_users", 1, calls // 5)
+    yield Deed(0.5 * SECONDS, "raise_minutes", 0, calls // 12)
+    yield Deed(0.4 * SECONDS, "raise_unique_users", 1, calls // 10)
 
 
 def _faults(chance):

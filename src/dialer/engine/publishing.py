@@ -14,6 +14,7 @@ from dialer.store import trunks as store
 if TYPE_CHECKING:
     from dialer.clock import Clock
     from dialer.engine.lease import NodeLease
+    from dialer.engine.trunk_definition import TrunkDefinition
     from dialer.engine.trunk_set import TrunkSet, TrunkState
     from dialer.store.pool import Pool
 
@@ -29,13 +30,14 @@ class Publisher:
         self._lease = lease
         self._trunks = trunks
         self._published: object = None
+        self._described: dict[str, tuple[TrunkDefinition, dict[str, Any]]] = {}
 
     async def run_once(self) -> bool:
         """Publish what has changed; return whether something had. Raises `Unavailable`."""
         now = self._clock.monotonic()
         epoch = self._clock.now() - dt.timedelta(seconds=now)
         described = {
-            name: definition(trunk) | {"health": health(trunk, now)}
+            name: self._definition(name, trunk) | {"health": health(trunk, now)}
             for name, trunk in self._trunks.items()
         }
         state = (self._lease.epoch, described)
@@ -47,6 +49,13 @@ class Publisher:
         await store.publish(self._pool, self._lease.name, self._lease.epoch, told)
         self._published = state
         return True
+
+    def _definition(self, name: str, trunk: TrunkState) -> dict[str, Any]:
+        """Return a trunk's definition as it was written down last, while it is the same one."""
+        known = self._described.get(name)
+        if known is None or known[0] is not trunk.definition:
+            known = self._described[name] = (trunk.definition, definition(trunk))
+        return known[1]
 
 
 def definition(trunk: TrunkState) -> dict[str, Any]:
