@@ -161,7 +161,7 @@ RECORD_RESULTS = """
 WITH input AS MATERIALIZED (
     SELECT i.*, k.campaign_id, k.account_id, k.next_number AS called, k.period, k.contact_day,
         coalesce((i.evidence ->> 'answered')::boolean, false) AS spoken,
-        ceil(coalesce((i.evidence ->> 'talk_seconds')::double precision, 0)
+        ceil(round(coalesce((i.evidence ->> 'talk_seconds')::numeric, 0), 3)
             / p.increment_seconds)::integer * p.increment_seconds AS billed
     FROM jsonb_to_recordset($3) AS i (
         call_id bigint, attempt_id uuid, leg_ordinal integer, flags text[], outcome text,
