@@ -15,7 +15,7 @@ from dialer.call_ladder import drawn
 from dialer.call_record import explain
 from dialer.campaign.status import CampaignStatus
 from dialer.client import ApiProblem
-from dialer.command import LOCAL_API, Api, CampaignId, Mistake, run_with_client, written
+from dialer.command import LOCAL_API, Api, CampaignId, Mistake, run_with_client
 from dialer.list_commands import (
     DryRun,
     Encoding,
@@ -186,25 +186,6 @@ def watch(campaign_id: CampaignId, api: Api = LOCAL_API) -> None:
     async def work(client: Client) -> None:
         console = rich.console.Console()
         await follow(client, campaign_id, console, lambda status: status.final)
-
-    run_with_client(api, work)
-
-
-@app.command()
-def report(
-    campaign_id: CampaignId,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: stdout.")] = None,
-    api: Api = LOCAL_API,
-) -> None:
-    """Write the campaign's calls as CSV."""
-
-    async def work(client: Client) -> None:
-        pieces = client.report(campaign_id)
-        first = await anext(pieces, b"")  # a refusal comes before the file is touched
-        with written(output) as out:
-            out.write(first)
-            async for piece in pieces:
-                out.write(piece)
 
     run_with_client(api, work)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt  # noqa: TC003 - typer reads the annotations
 import enum
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import rich.box
 import rich.console
@@ -17,10 +16,10 @@ import typer
 
 from dialer.campaign.outcome import Outcome  # noqa: TC001 - typer reads the annotations
 from dialer.campaign.status import CallStatus  # noqa: TC001 - as above
-from dialer.command import LOCAL_API, Api, Mistake, run_with_client
+from dialer.command import LOCAL_API, Api, Mistake, run_with_client, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from dialer.api import report_models
     from dialer.client import Client
@@ -91,7 +90,7 @@ def report(  # noqa: PLR0913, PLR0917 - one option per filter
             number=number,
         )
         first = await anext(pieces, b"")  # a refusal comes before the file is touched
-        with _written(output) as out:
+        with written(output) as out:
             out.write(first)
             async for piece in pieces:
                 out.write(piece)
@@ -227,18 +226,3 @@ def _shown(value: float | None) -> str:
 def _duration(seconds: float) -> str:
     minutes, left = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{left:02}"
-
-
-@contextlib.contextmanager
-def _written(path: Path | None) -> Iterator[BinaryIO]:
-    """Give where a report goes: a file, or stdout, whose reader may leave."""
-    if path is None:
-        with contextlib.suppress(BrokenPipeError):
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        return
-    try:
-        with path.open("wb") as file:
-            yield file
-    except OSError as error:
-        raise Mistake(f"{path}: {error.strerror}") from None
