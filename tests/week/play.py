@@ -21,9 +21,11 @@ from tests.week.virtual_time import VirtualClock, VirtualLoop
 from dialer.campaign.outcome_table import OutcomeTable
 from dialer.campaign.routing import TrunkRule
 from dialer.campaign.windows import quiet_hours
+from dialer.engine import dispatcher as dispatcher_module
 from dialer.engine import engine as engine_module
 from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
+from dialer.engine.recorder import Recorder
 from dialer.engine.trunk_definition import TrunkDefinition
 from dialer.engine.trunk_set import TrunkSet, TrunkState
 from dialer.metrics import Metrics
@@ -33,14 +35,25 @@ from dialer.ua.call import Trunk
 
 # The turns of a service are a fraction of a second, so that a person need not wait; the week has
 # 600,000 of them, and nobody who looks at it.
-BUSY_TURN = 0.5
+BUSY_TURN = 1.0
 IDLE_TURN = 2.0
 EVERY = 10.0
+PROMOTE_EVERY = 5.0
+RECORD_EVERY = 1.0
+FORGET_EVERY = 21_600.0
 LONGEST_REST = 1800.0
 LEASE = 7200.0
 
 LATE_SHARE = 0.02  # of the requests to the database
 LATEST = 0.3  # seconds
+
+
+class GatheringRecorder(Recorder):
+    """As the recorder, but it waits for more to write: a request takes no time in the week."""
+
+    async def flush(self):
+        await self._clock.sleep(RECORD_EVERY)
+        await super().flush()
 
 
 class RestingEngine(Engine):
@@ -80,19 +93,37 @@ class Played:
     people: People
     seconds: float  # of real time
     jumps: int
+    errors: list[str]  # what the service told of as an error
 
 
 def play(url, clock_file, plan):
     """Play a scenario on an empty database, and return what is left besides it."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    errors = []
+
+    def note(_logger, _method, told):
+        errors.append(_in_a_line(told))
+        raise structlog.DropEvent
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        processors=[structlog.processors.format_exc_info, note],
+    )
     for name in ("BUSY_TURN", "IDLE_TURN"):
         setattr(engine_module, name, globals()[name])
     engine_module.HANG_UP_EVERY = engine_module.PUBLISH_EVERY = EVERY
+    engine_module.Recorder = GatheringRecorder
+    engine_module.FORGET_CALLS_EVERY = FORGET_EVERY
+    dispatcher_module.PROMOTE_EVERY = PROMOTE_EVERY
     loop = VirtualLoop()
+    loop.set_exception_handler(lambda _loop, told: errors.append(_in_a_line(told)))
     began = time.monotonic()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         carriers, network, people = runner.run(_week(loop, url, clock_file, plan))
-    return Played(carriers, network, people, time.monotonic() - began, loop.jumps)
+    return Played(carriers, network, people, time.monotonic() - began, loop.jumps, errors)
+
+
+def _in_a_line(told):
+    return " ".join(f"{name}={value}" for name, value in told.items()).replace("\n", " | ")
 
 
 async def _week(loop, url, clock_file, plan):

@@ -20,6 +20,8 @@ from tests.week.story import Told
 from dialer.store.embedded import EmbeddedPostgres
 from dialer.store.pool import connect
 
+ERRORS = "an error in the service's log"
+
 
 @contextlib.contextmanager
 def database():
@@ -48,7 +50,7 @@ def seen(url, clock_file, plan):
     """Play a week on an empty database; return what was played, and what is wrong after it."""
     asyncio.run(database_time.prepare(url, clock_file))
     played = play(url, clock_file, plan)
-    return played, asyncio.run(_checked(url, played, plan))
+    return played, asyncio.run(_checked(url, played, plan)) | {ERRORS: played.errors}
 
 
 def told(played, plan):

@@ -250,10 +250,10 @@ WHERE a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
 # own: the commit may have been at work until the result took the call, unseen by its snapshot.
 DELETE_UNSENT = """
 DELETE FROM legs AS l
-USING jsonb_to_recordset($3) AS i (attempt_id uuid, leg_ordinal integer)
-JOIN attempts AS a ON a.id = i.attempt_id
-WHERE a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
-    AND l.attempt_id = i.attempt_id AND l.ordinal > i.leg_ordinal
+USING unnest($3::uuid[], $4::integer[]) AS i (attempt_id, ordinal)
+WHERE l.attempt_id = i.attempt_id AND l.ordinal > i.ordinal AND EXISTS (
+    SELECT FROM attempts AS a
+    WHERE a.id = l.attempt_id AND a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL)
 """
 
 # Nothing was sent for these: they go straight back into the ready set.
@@ -275,6 +275,7 @@ WITH orphan AS (
 <ready>
 """.replace("<ready>", queue.READY_AGAIN.format(rows="freed"))
 
+# No order, lest the planner walk all calls by their ids to find the first of very few.
 TAKE_ORPHANS = """
 WITH orphan AS (
     SELECT k.id FROM calls AS k
@@ -282,7 +283,6 @@ WITH orphan AS (
         SELECT FROM nodes AS n
         WHERE n.name = k.node AND n.epoch = k.epoch
             AND n.lease_until > coalesce($4::timestamptz, clock_timestamp()))
-    ORDER BY k.id
     LIMIT $3
     FOR NO KEY UPDATE SKIP LOCKED
 ), taken AS (
@@ -394,7 +394,9 @@ async def record_results(
     async with session(db) as connection:
         recorded = _ids(await connection.fetch(RECORD_RESULTS, node, epoch, batch))
         # should this one be lost, whoever records the batch again makes up for it
-        await connection.execute(DELETE_UNSENT, node, epoch, batch)
+        ids = [result.attempt_id for result in results]
+        ordinals = [result.leg_ordinal for result in results]
+        await connection.execute(DELETE_UNSENT, node, epoch, ids, ordinals)
     return recorded
 
 

@@ -19,12 +19,26 @@ if TYPE_CHECKING:
 CHANNEL = "dialer_events"
 
 # Below the oldest transaction that is still open, nothing can appear any more.
+NEWEST = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+COUNT = """
+SELECT count(*) FROM (
+    SELECT FROM events
+    WHERE (xid, id) > ($1::bigint::text::xid8, $2) AND (xid, id) <= ($3::bigint::text::xid8, $4)
+    LIMIT $5
+) AS found
+"""
+# Whether committed events wait above it for a transaction that is open.
+NEWS = """
+SELECT xmin, EXISTS (SELECT FROM events WHERE xid >= xmin::text::xid8) AS held_back
+FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin) AS s
+"""
 READ = """
 SELECT xid::text::bigint AS xid, id, account_id, campaign_id, call_id, attempt_id, kind, at, data
 FROM events
 WHERE (xid, id) > ($1::bigint::text::xid8, $2)
     AND xid < pg_snapshot_xmin(pg_current_snapshot())
     AND ($3::bigint IS NULL OR account_id = $3)
+    AND ($5::bigint IS NULL OR (xid, id) <= ($5::bigint::text::xid8, $6::bigint))
 ORDER BY xid, id
 LIMIT $4
 """
@@ -36,13 +50,15 @@ async def read(
     *,
     account_id: int | None = None,
     limit: int = 500,
+    until: tuple[int, int] | None = None,
 ) -> list[Event]:
     """Read events after a cursor, oldest first; none is ever skipped by reading on.
 
-    Events of transactions still open, and those behind them, come in a later read.
+    Events of transactions still open, and those behind them, come in a later read. With `until`,
+    none above that cursor comes.
     """
     async with session(db) as connection:
-        found = await connection.fetch(READ, *after, account_id, limit)
+        found = await connection.fetch(READ, *after, account_id, limit, *(until or (None, None)))
     return [
         Event(
             cursor=(row["xid"], row["id"]),
@@ -58,10 +74,33 @@ async def read(
     ]
 
 
+async def newest(db: Database) -> tuple[int, int]:
+    """Return a cursor that no event has reached yet."""
+    async with session(db) as connection:
+        return int(await connection.fetchval(NEWEST)), 0
+
+
+async def count(db: Database, after: tuple[int, int], until: tuple[int, int], most: int) -> int:
+    """Count the events of all accounts between two cursors, but not beyond `most`."""
+    async with session(db) as connection:
+        return int(await connection.fetchval(COUNT, *after, *until, most))
+
+
+async def held_back(db: Database) -> tuple[tuple[int, int], bool]:
+    """Return the horizon, and whether events wait above it for a transaction that is open.
+
+    Below that cursor nothing can appear any more; whatever comes is above it.
+    """
+    async with session(db) as connection:
+        row = await connection.fetchrow(NEWS)
+    return (row["xmin"], 0), row["held_back"]
+
+
 @contextlib.asynccontextmanager
-async def listening(pool: Pool, wake: Callable[[], None]) -> AsyncIterator[None]:
+async def listening(pool: Pool, wake: Callable[[], None]) -> AsyncIterator[Callable[[], bool]]:
     """Call `wake` whenever events were committed, and once when the connection is lost.
 
+    Yields what says whether it is lost by now: from then on nothing wakes any more.
     Raises `Unavailable`. A notification says only that there is news: read it with `read`.
     """
 
@@ -74,7 +113,7 @@ async def listening(pool: Pool, wake: Callable[[], None]) -> AsyncIterator[None]
         with translated():
             await connection.add_listener(CHANNEL, heard)
         connection.add_termination_listener(heard)
-        yield
+        yield connection.is_closed
     finally:
         # A connection that was lost has left the pool by itself.
         with contextlib.suppress(Unavailable, asyncpg.InterfaceError), translated():

@@ -28,8 +28,8 @@ LOCK_CAMPAIGN = """
 SELECT c.id FROM campaigns AS c JOIN calls AS k ON k.campaign_id = c.id
 JOIN schedules AS s ON s.id = k.schedule_id
 WHERE k.id = $3 AND c.status = 'in_progress'
-    AND s.opens_at <= coalesce($4::timestamptz, clock_timestamp())
-    AND s.closes_at > coalesce($4::timestamptz, clock_timestamp())
+    AND s.opens_at <= (SELECT coalesce($4::timestamptz, clock_timestamp()))
+    AND s.closes_at > (SELECT coalesce($4::timestamptz, clock_timestamp()))
     AND EXISTS (
     SELECT FROM nodes
     WHERE name = $1 AND epoch = $2

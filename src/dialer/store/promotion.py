@@ -37,7 +37,7 @@ ONE_PROMOTER = "SELECT pg_try_advisory_xact_lock(1886544755)"
 # A window has closed: its calls leave the ready set, and come again when the next one opens.
 CLOSE = """
 WITH gone AS (
-    DELETE FROM ready WHERE window_close <= coalesce($1::timestamptz, clock_timestamp())
+    DELETE FROM ready WHERE window_close <= (SELECT coalesce($1::timestamptz, clock_timestamp()))
     RETURNING call_id
 )
 DELETE FROM promotion_marks AS m USING gone JOIN calls AS k ON k.id = gone.call_id
@@ -57,8 +57,8 @@ WITH room AS (
         coalesce(m.rank, 0) AS rank, coalesce(m.position, 0) AS position
     FROM room JOIN schedules AS s ON s.campaign_id = room.id
     LEFT JOIN promotion_marks AS m ON m.schedule_id = s.id AND NOT $2
-    WHERE s.opens_at <= coalesce($3::timestamptz, clock_timestamp())
-        AND s.closes_at > coalesce($3::timestamptz, clock_timestamp())
+    WHERE s.opens_at <= (SELECT coalesce($3::timestamptz, clock_timestamp()))
+        AND s.closes_at > (SELECT coalesce($3::timestamptz, clock_timestamp()))
 ), found AS MATERIALIZED (
     SELECT open.campaign_id, open.id AS schedule_id, open.closes_at, open.room, w.*,
         row_number() OVER (
@@ -68,7 +68,7 @@ WITH room AS (
         SELECT k.id, k.due, k.priority, k.position
         FROM calls AS k
         WHERE k.schedule_id = open.id AND k.node IS NULL
-            AND k.due <= coalesce($3::timestamptz, now())
+            AND k.due <= (SELECT coalesce($3::timestamptz, now()))
             AND (k.due, -k.priority, k.position) > (open.due, open.rank, open.position)
             AND NOT EXISTS (SELECT FROM ready WHERE ready.call_id = k.id)
         ORDER BY k.due, -k.priority, k.position

@@ -79,7 +79,8 @@ PICK = """
 WITH picked AS (
     SELECT call_id, window_close, priority, position
     FROM ready
-    WHERE campaign_id = $1 AND window_close > coalesce($3::timestamptz, clock_timestamp())<which>
+    WHERE campaign_id = $1
+        AND window_close > (SELECT coalesce($3::timestamptz, clock_timestamp()))<which>
     ORDER BY window_close, -priority, position
     LIMIT $2
     FOR UPDATE OF ready SKIP LOCKED

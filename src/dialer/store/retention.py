@@ -82,8 +82,8 @@ SELECT count(*) FROM old
 FORGET_CONTACTS = """
 WITH old AS (
     SELECT account_id, number, day FROM contacts
-    WHERE day <
-        (coalesce($1::timestamptz, clock_timestamp()) AT TIME ZONE 'UTC')::date - $3::integer
+    WHERE day < (SELECT
+        (coalesce($1::timestamptz, clock_timestamp()) AT TIME ZONE 'UTC')::date - $3::integer)
     ORDER BY day LIMIT $2
 ), gone AS (
     DELETE FROM contacts AS c USING old

@@ -42,7 +42,8 @@ OF_IDS = f"{CALENDARS} WHERE s.id = ANY($1)"
 # Those whose open time is over, or was never looked for.
 STALE = f"""
 {CALENDARS}
-WHERE c.status = 'in_progress' AND s.closes_at <= coalesce($1::timestamptz, clock_timestamp())
+WHERE c.status = 'in_progress'
+    AND s.closes_at <= (SELECT coalesce($1::timestamptz, clock_timestamp()))
 ORDER BY s.id
 LIMIT $2
 FOR UPDATE OF s SKIP LOCKED

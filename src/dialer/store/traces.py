@@ -37,7 +37,7 @@ ORDER BY a.ordinal, t.leg_ordinal
 FORGET = """
 DELETE FROM traces WHERE (attempt_id, leg_ordinal) IN (
     SELECT attempt_id, leg_ordinal FROM traces
-    WHERE kept_at < coalesce($3::timestamptz, clock_timestamp()) - $1::interval
+    WHERE kept_at < (SELECT coalesce($3::timestamptz, clock_timestamp())) - $1::interval
     ORDER BY kept_at
     LIMIT $2
     FOR UPDATE SKIP LOCKED)

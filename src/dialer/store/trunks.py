@@ -45,7 +45,8 @@ TRAFFIC = """
 SELECT trunk, count(*) AS calls, count(*) FILTER (WHERE ended_at IS NOT NULL) AS ended,
     count(*) FILTER (WHERE answered AND ended_at IS NOT NULL) AS answered
 FROM legs
-WHERE trunk = ANY($1) AND created_at > coalesce($2::timestamptz, clock_timestamp()) - $3::interval
+WHERE trunk = ANY($1)
+    AND created_at > (SELECT coalesce($2::timestamptz, clock_timestamp())) - $3::interval
 GROUP BY trunk
 """
 TRAFFIC_OF_ACCOUNT = """
@@ -53,7 +54,7 @@ SELECT l.trunk, count(*) AS calls, count(*) FILTER (WHERE l.ended_at IS NOT NULL
     count(*) FILTER (WHERE l.answered AND l.ended_at IS NOT NULL) AS answered
 FROM legs AS l JOIN attempts AS a ON a.id = l.attempt_id JOIN calls AS k ON k.id = a.call_id
 WHERE l.trunk = ANY($1)
-    AND l.created_at > coalesce($2::timestamptz, clock_timestamp()) - $3::interval
+    AND l.created_at > (SELECT coalesce($2::timestamptz, clock_timestamp())) - $3::interval
     AND k.account_id = $4
 GROUP BY l.trunk
 """
