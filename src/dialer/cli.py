@@ -14,6 +14,7 @@ from dialer import (
     campaign_commands,
     config,
     do_not_call_commands,
+    event_commands,
     log,
     person_commands,
     record_commands,
@@ -143,6 +144,7 @@ def dial(
 
 app.add_typer(campaign_commands.app, name="campaign")
 record_commands.add_to(campaign_commands.app)
+app.command()(event_commands.events)
 app.add_typer(person_commands.app, name="person")
 app.command("call")(campaign_commands.call)
 app.add_typer(do_not_call_commands.app, name="do-not-call")

@@ -6,9 +6,18 @@ import urllib.parse
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
+import httpx_sse
 import pydantic
 
-from dialer.api import account_models, models, report_models, trace_models, trunk_models
+from dialer.api import (
+    account_models,
+    event_models,
+    models,
+    report_models,
+    trace_models,
+    trunk_models,
+)
+from dialer.clock import SystemClock
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -17,11 +26,14 @@ if TYPE_CHECKING:
 
     from dialer.campaign.role import Role
     from dialer.campaign.status import CallStatus, CampaignStatus
+    from dialer.clock import Clock
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 DO_NOT_CALL = "/v1/do-not-call"
 READ_TIMEOUT = 60.0  # seconds
 LIST_TIMEOUT = 900.0  # seconds; a large list is answered when it is in
+BUSY = frozenset({429, 502, 503, 504})  # what passes
+EVENTS_RETRY = 2.0  # seconds before a stream of events is taken up again
 MAKING_TIMEOUT = 3600.0  # seconds; what is made whole before it is answered
 
 
@@ -47,8 +59,10 @@ class Client:
         base_url: str = "http://127.0.0.1:8080",
         token: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._base_url = base_url
+        self._clock = clock or SystemClock()
         try:
             self._http = httpx.AsyncClient(
                 base_url=base_url,
@@ -268,6 +282,46 @@ class Client:
         except httpx.HTTPError as error:
             raise self._unreachable(error) from None
 
+    async def events(
+        self,
+        *,
+        campaign_ids: Iterable[int] = (),
+        kinds: Iterable[str] = (),
+        after: str | None = None,
+    ) -> AsyncIterator[event_models.LiveEvent]:
+        """Yield changes as they happen, for ever; a stream that ends is taken up where it was.
+
+        `kinds` such as `campaign.paused`, or `call.` for all that begin so. `after` is the id of
+        the last event that was seen. Raises ApiProblem where the API refuses, where it cannot be
+        reached at first, and with `status` 410 where too much was missed: read everything anew.
+        """
+        query = {"campaign_id": list(campaign_ids), "kind": list(kinds)}
+        pause = EVENTS_RETRY
+        last, reached = after, False
+        while True:
+            headers = {} if last is None else {"Last-Event-ID": last}
+            try:
+                async with httpx_sse.aconnect_sse(
+                    self._http, "GET", "/v1/events", params=query, headers=headers
+                ) as source:
+                    if source.response.is_error:
+                        await source.response.aread()
+                        raise _problem(source.response)
+                    reached = True
+                    async for told in source.aiter_sse():
+                        last = told.id or last
+                        pause = pause if told.retry is None else told.retry / 1000
+                        _check_not_reset(told.event)
+                        if told.data and told.event != "hello":
+                            yield event_models.LiveEvent.model_validate_json(told.data)
+            except httpx.HTTPError as error:
+                if not reached:
+                    raise self._unreachable(error) from None
+            except ApiProblem as problem:
+                if not reached or problem.status not in BUSY:
+                    raise
+            await self._clock.sleep(pause)
+
     async def totals(self, campaign_id: int) -> report_models.Totals:
         """Read a campaign's figures."""
         return await self._json(report_models.Totals, "GET", f"/v1/campaigns/{campaign_id}/totals")
@@ -421,6 +475,11 @@ class Client:
     def _unreachable(self, error: httpx.HTTPError) -> ApiProblem:
         reason = str(error) or type(error).__name__
         return ApiProblem(f"cannot reach the dialer's API at {self._base_url}: {reason}")
+
+
+def _check_not_reset(event: str) -> None:
+    if event == "reset":
+        raise ApiProblem("too many events were missed: read everything anew", 410)
 
 
 def _trunk_path(name: str) -> str:

@@ -49,6 +49,8 @@ class Api(Section):
     token_file: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
     max_upload_mib: Annotated[int, Field(ge=1, le=65536)] = 512
+    event_streams: Annotated[int, Field(ge=0, le=100_000)] = 1000
+    event_streams_per_token: Annotated[int, Field(ge=0, le=100_000)] = 100
 
 
 class Sip(Section):

@@ -313,6 +313,8 @@ class Service:
             quiet=self._quiet(),
             max_upload_bytes=self.settings.api.max_upload_mib * 1024 * 1024,
             engine_ready=self._engine_ready,
+            event_streams=self.settings.api.event_streams,
+            event_streams_per_token=self.settings.api.event_streams_per_token,
         )
 
     async def _start_api(self, pool: Pool, settings: ApiSettings) -> None:

@@ -20,9 +20,10 @@ SETTINGS = {"name": "Spring", "caller_ids": ["+4930123456"], "trunks": ["pbx"]}
 class Api:
     """The application behind a real socket, and short words for what the tests ask of it."""
 
-    def __init__(self, client, address, metrics):
+    def __init__(self, client, runner, metrics):
         self.client = client
-        self.host, self.port = address
+        self.runner = runner
+        self.host, self.port = runner.addresses[0][:2]
         self.metrics = metrics
 
     async def __call__(self, method, path, expect=200, **request):
@@ -77,7 +78,7 @@ async def served(pool, **settings):
         async with aiohttp.ClientSession(
             f"http://127.0.0.1:{address[1]}", cookie_jar=aiohttp.DummyCookieJar()
         ) as client:
-            yield Api(client, address, metrics)
+            yield Api(client, runner, metrics)
     finally:
         await runner.cleanup()
 

@@ -15,13 +15,17 @@ from aiohttp.http_exceptions import HttpProcessingError
 from dialer.api import openapi
 from dialer.api.bearers import Bearers
 from dialer.api.context import CONTEXT, Context
+from dialer.api.event_stream import STREAMS, Streams
 from dialer.api.guard import SAFE_METHODS, guard
+from dialer.api.live_events import LiveEvents
 from dialer.api.problem import answer_problems
 from dialer.api.routes import ROUTES
 from dialer.api.settings import SettingsError
 from dialer.metrics import Metrics
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from aiohttp.typedefs import Handler, Middleware
 
     from dialer.api.settings import ApiSettings
@@ -50,7 +54,22 @@ def create_app(
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler, name=route.name)
     app.on_response_prepare.append(_harden)
+    live = LiveEvents(pool, clock)
+    app[STREAMS] = Streams(live, settings.event_streams, settings.event_streams_per_token)
+    app.cleanup_ctx.append(_live_events)
+    app.on_shutdown.append(_end_streams)
     return app
+
+
+async def _live_events(app: web.Application) -> AsyncIterator[None]:
+    live = app[STREAMS].live
+    live.start()
+    yield
+    await live.stop()
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[STREAMS].live.end_streams()
 
 
 @functools.cache

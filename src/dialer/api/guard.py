@@ -132,6 +132,15 @@ async def _bearer(request: web.Request, bearers: Bearers) -> Bearer:
     return found
 
 
+async def still_works(request: web.Request, bearers: Bearers) -> bool:
+    """Whether the token of a request that is being answered still works. Raises `Unavailable`."""
+    try:
+        await _bearer(request, bearers)
+    except Problem:
+        return False
+    return True
+
+
 def _check_role(route: Route, bearer: Bearer) -> None:
     """Refuse what the role or the account of the bearer does not suffice for (403)."""
     if route.role is not None and not bearer.role.may(route.role):

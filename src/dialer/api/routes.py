@@ -8,6 +8,8 @@ from dialer.api import (
     calls,
     campaigns,
     do_not_call,
+    event_models,
+    event_stream,
     imports,
     models,
     numbers,
@@ -27,6 +29,10 @@ NO_CALL = {404: "There is no such call"}
 REFUSED_MOVE = {
     **NO_CAMPAIGN,
     409: "The campaign's status does not allow it; `current_status` and `allowed` say what is",
+}
+TOO_MANY_STREAMS = {
+    429: "The token has as many streams open as it may; Retry-After says when to come again",
+    503: "The node has as many streams open as it may; Retry-After says when to come again",
 }
 NO_IMPORT = {404: "There is no such import"}
 NO_TRUNK = {404: "There is no such trunk"}
@@ -237,6 +243,17 @@ ROUTES = (
         "List the calls of all campaigns, of deleted ones too, the last added first",
         models.CallPage,
         query=models.CallQuery,
+        role=Role.VIEWER,
+    ),
+    Route(
+        "GET",
+        "/v1/events",
+        "streamEvents",
+        event_stream.stream,
+        "Be told of changes as they happen, in server-sent events; goes on after Last-Event-ID",
+        "text/event-stream",
+        query=event_models.EventQuery,
+        refusals=TOO_MANY_STREAMS,
         role=Role.VIEWER,
     ),
     Route(

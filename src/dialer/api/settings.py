@@ -36,7 +36,7 @@ class ApiSettings:
     folders of the prompts that they may name; without any, every name is taken. `max_body_bytes`:
     of a JSON body; `max_upload_bytes`: of a list. `read_timeout`: seconds a client may keep us
     waiting for the head of a request, a JSON body, or the next piece of a list. `engine_ready`:
-    None, or why this node cannot place calls now.
+    None, or why this node cannot place calls now. `event_streams`: how many may be open at a time.
     """
 
     bind_host: str = "127.0.0.1"
@@ -51,6 +51,8 @@ class ApiSettings:
     max_upload_bytes: int = 512 * 1024 * 1024
     read_timeout: float = 30.0
     engine_ready: Callable[[], str | None] = ready
+    event_streams: int = 1000
+    event_streams_per_token: int = 100
     quiet: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
