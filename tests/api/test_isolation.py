@@ -156,6 +156,7 @@ async def world(pool):
     await traces.keep(pool, [LegTrace(leg.call_id, leg.attempt_id, 0, (passage,))])
     ids = {
         "campaigns": campaign.id,
+        "campaign": "cc_nobody",
         "calls": leg.call_id,
         "imports": made,
         "tokens": await pool.fetchval("SELECT id FROM tokens WHERE account_id = $1", acme),

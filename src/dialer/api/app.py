@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from dialer.api import openapi
 from dialer.api.bearers import Bearers
-from dialer.api.context import CONTEXT, Context
+from dialer.api.context import CONTEXT, Context, told_path
 from dialer.api.event_stream import STREAMS, Streams
 from dialer.api.guard import SAFE_METHODS, guard
 from dialer.api.live_events import LiveEvents
@@ -135,7 +135,7 @@ def _measure(context: Context) -> Middleware:
             write(
                 "request",
                 method=method,
-                path=request.path,
+                path=told_path(request),
                 status=status,
                 seconds=round(seconds, 4),
             )

@@ -64,6 +64,13 @@ def runs_instance(request: web.Request) -> bool:
     return account_of(request) == DEFAULT_ACCOUNT
 
 
+def told_path(request: web.Request) -> str:
+    """Return the path of a request for the log, without a token that stands in it."""
+    resource = request.match_info.route.resource
+    route = "" if resource is None else resource.canonical
+    return route if "{token}" in route else request.path
+
+
 def answer(model: pydantic.BaseModel, *, status: int = 200) -> web.Response:
     """Return `model` as JSON."""
     return web.Response(

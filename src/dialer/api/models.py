@@ -12,6 +12,7 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     AliasPath,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -90,6 +91,12 @@ class NewNumber(Request):
         list[Annotated[str, StringConstraints(max_length=64)]],
         Field(max_length=8, description="further numbers of the same person, tried in order"),
     ] = Field(default_factory=list)
+    not_before: Annotated[AwareDatetime | None, Field(description="no attempt begins earlier")] = (
+        None
+    )
+    not_after: Annotated[
+        AwareDatetime | None, Field(description="no attempt begins from then on")
+    ] = None
 
 
 def _bare(value: object) -> object:

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 
 def next_attempt(
-    calendar: Calendar, due: dt.datetime, now: dt.datetime
+    calendar: Calendar, due: dt.datetime, now: dt.datetime, not_after: dt.datetime | None = None
 ) -> tuple[dt.datetime | None, str | None]:
     """Return when a call that is `due` may be made, None if never, and what it waits for."""
     at = max(due, now)
     found = calendar.next_open(at)
     if not isinstance(found, Interval):
         return None, found.reason
+    if not_after is not None and max(at, found.opens) >= not_after:
+        return None, f"its last time for a call comes first ({not_after:%Y-%m-%d %H:%M} UTC)"
     if found.opens <= at:
         return due if found.opens <= due else at, None
     zone = " and ".join(calendar.zones)
@@ -39,7 +41,7 @@ async def next_attempts(
     calendars = await schedules.calendars(context.pool, ids, context.settings.quiet) if ids else {}
     now = context.clock.now()
     return {
-        call.id: next_attempt(calendars[call.schedule_id], due, now)
+        call.id: next_attempt(calendars[call.schedule_id], due, now, call.not_after)
         for call, due in wait
         if call.schedule_id in calendars
     }

@@ -207,6 +207,8 @@ def _checked(new: models.NewNumber, line: int, context: Context) -> NewCall | Ro
         if new.windows is None
         else stored_windows(window.model_dump() for window in new.windows),
         alternates=others,
+        not_before=new.not_before,
+        not_after=new.not_after,
     )
 
 

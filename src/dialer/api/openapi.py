@@ -149,6 +149,7 @@ def _path_parameters(route: Route) -> list[JsonObject]:
     schemas: dict[str, JsonObject] = {
         "id": {"type": "integer", "format": "int64", "minimum": 1},
         "name": {"type": "string"},
+        "token": {"type": "string", "pattern": "^cc_[A-Za-z0-9_-]{43}$"},
     }
     return [
         {"name": name, "in": "path", "required": True, "schema": schemas[name]}

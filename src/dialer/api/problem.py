@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from dialer.api.context import context_of
+from dialer.api.context import context_of, told_path
 from dialer.store.errors import NotFound, Refused, StoreError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
 def _refuse(request: web.Request, problem: Problem) -> web.Response:
     """Return the answer; cut off one that has begun, so that nobody takes it for whole."""
     if request.writer.output_size > 0 and request.transport is not None:
-        log.warning("answer cut off", path=request.path, reason=problem.detail)
+        log.warning("answer cut off", path=told_path(request), reason=problem.detail)
         request.transport.abort()
     return problem.response()
 

@@ -19,6 +19,7 @@ from dialer.api import (
     trunk_models,
     trunks,
 )
+from dialer.api.calls_api_routes import CALLS_API_ROUTES
 from dialer.api.record_routes import RECORD_ROUTES
 from dialer.api.route import Route
 from dialer.campaign.role import Role
@@ -341,6 +342,7 @@ ROUTES = (
         role=Role.ADMIN,
     ),
     *RECORD_ROUTES,
+    *CALLS_API_ROUTES,
     Route(
         "GET",
         "/v1/trunks",

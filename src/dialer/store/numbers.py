@@ -37,15 +37,15 @@ WITH last AS (
 ), added AS (
     INSERT INTO calls (account_id, campaign_id, import_id, position, number, dialable, problem,
         payload, priority, max_attempts, retry_interval_seconds, alternates, next_number,
-        schedule_id, due)
+        schedule_id, not_after, due)
     SELECT $1, $2, $4, last.position + n.rank, n.number, n.problem IS NULL,
         coalesce(n.problem, ''), n.payload::jsonb, coalesce(n.priority, 0), n.max_attempts,
         n.retry_interval_seconds, coalesce(n.alternates::text[], '{}'), n.number, n.schedule_id,
-        coalesce($3::timestamptz, now())
+        n.not_after, greatest(coalesce($3::timestamptz, now()), n.not_before)
     FROM last, unnest($5::text[], $6::text[], $7::bigint[], $8::text[], $9::integer[],
-            $10::integer[], $11::integer[], $12::text[])
+            $10::integer[], $11::integer[], $12::text[], $13::timestamptz[], $14::timestamptz[])
         WITH ORDINALITY AS n (number, payload, schedule_id, problem, priority, max_attempts,
-            retry_interval_seconds, alternates, rank)
+            retry_interval_seconds, alternates, not_before, not_after, rank)
     ORDER BY n.rank
     ON CONFLICT (campaign_id, number, md5(payload::text)) DO NOTHING
     RETURNING position
@@ -127,6 +127,8 @@ async def _insert(
         _column([row.max_attempts for row in new]),
         _column([row.retry_interval_seconds for row in new]),
         _column([_array(row.alternates) if row.alternates else None for row in new]),
+        _column([row.not_before for row in new]),
+        _column([row.not_after for row in new]),
     )
     return tuple(new[rank - 1] for rank in ranks or ())
 

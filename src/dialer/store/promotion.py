@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dialer.store import campaigns, schedules
+from dialer.store import campaigns, deadlines, schedules
 from dialer.store.pool import session, transaction
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ async def promote(
         while await schedules.refresh(connection, quiet, now) == schedules.BATCH:
             pass
         await connection.execute(CLOSE, now)
+        await deadlines.end_overdue(connection, now)
         return int(await connection.fetchval(PROMOTE, bound, full, now))
 
 

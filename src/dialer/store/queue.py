@@ -86,7 +86,9 @@ WITH picked AS (
     FOR UPDATE OF ready SKIP LOCKED
 )
 SELECT p.call_id, k.next_number, k.alternates, k.dialable, k.schedule_id,
-    coalesce(k.node IS NULL AND k.status IN ('planned', 'retry_scheduled'), false) AS waits,
+    coalesce(k.node IS NULL AND k.status IN ('planned', 'retry_scheduled')
+        AND coalesce(k.not_after > (SELECT coalesce($3::timestamptz, clock_timestamp())), true),
+        false) AS waits,
     EXISTS (
         SELECT FROM calls AS o WHERE o.next_number = k.next_number AND o.node IS NOT NULL) AS live
 FROM picked AS p LEFT JOIN calls AS k ON k.id = p.call_id

@@ -90,7 +90,8 @@ class NewCall:
     `number` is normalised text; `problem` says why it is not dialable. `line` is where it stood
     in the list, 0 where there was none. An empty time zone is told by the number; None in what
     follows means the campaign's. `windows` are objects of `days`, `from` and `to`. `alternates`
-    are further numbers of the same person, in the order in which they are tried.
+    are further numbers of the same person, in the order in which they are tried. No attempt begins
+    before `not_before`, nor from `not_after` on.
     """
 
     number: str
@@ -104,6 +105,8 @@ class NewCall:
     time_zone: str = ""
     windows: tuple[Mapping[str, Any], ...] | None = None
     alternates: tuple[str, ...] = ()
+    not_before: dt.datetime | None = None
+    not_after: dt.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -185,6 +188,7 @@ class Call:
     trunk: str | None
     attempt_id: UUID | None
     due: dt.datetime | None
+    not_after: dt.datetime | None
     schedule_id: int | None
     attempts: int
     attempts_counted: int

@@ -46,8 +46,8 @@ WITH picked AS MATERIALIZED (<picked>), moment AS (
 ), moved AS (
     UPDATE calls AS k
     SET status = 'planned', due = m.now, attempts_counted = 0, technical_in_a_row = 0,
-        declined = 0, next_number = k.number, requeued = k.requeued + 1,
-        updated_at = clock_timestamp()
+        declined = 0, not_after = NULL, cancelled_at = NULL, next_number = k.number,
+        requeued = k.requeued + 1, updated_at = clock_timestamp()
     FROM picked AS p, moment AS m
     WHERE k.id = p.id AND k.status = p.status
     RETURNING k.id, k.account_id, k.campaign_id, k.attempt_id, p.status AS was

@@ -141,6 +141,7 @@ def call(row: Row) -> Call:
         trunk=row["trunk"],
         attempt_id=row["attempt_id"],
         due=row["due"],
+        not_after=row["not_after"],
         schedule_id=row["schedule_id"],
         attempts=row["attempts"],
         attempts_counted=row["attempts_counted"],
