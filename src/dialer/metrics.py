@@ -57,6 +57,25 @@ class Metrics:
             ["trunk"],
             registry=registry,
         )
+        self.campaigns = Gauge(
+            "dialer_campaigns",
+            "Campaigns of all accounts by status and, where paused, why; without finished ones",
+            ["status", "pause_reason"],
+            registry=registry,
+        )
+        self.ready_calls = Gauge(
+            "dialer_ready_calls",
+            "Calls that could be dialled now, were there room for them, of all nodes",
+            registry=registry,
+        )
+        self.oldest_call = Gauge(
+            "dialer_oldest_call_seconds",
+            "Age of the oldest attempt under way, of all nodes; 0 without any",
+            registry=registry,
+        )
+        self.event_streams = Gauge(
+            "dialer_event_streams", "Streams of live events that are open", registry=registry
+        )
         self.first_provisional = Histogram(
             "dialer_invite_to_first_provisional_seconds",
             "Time from the INVITE to its first provisional response",

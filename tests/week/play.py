@@ -112,7 +112,7 @@ def play(url, clock_file, plan):
         setattr(engine_module, name, globals()[name])
     engine_module.HANG_UP_EVERY = engine_module.PUBLISH_EVERY = EVERY
     engine_module.Recorder = GatheringRecorder
-    engine_module.FORGET_CALLS_EVERY = FORGET_EVERY
+    engine_module.FORGET_CALLS_EVERY = engine_module.CENSUS_EVERY = FORGET_EVERY
     dispatcher_module.PROMOTE_EVERY = PROMOTE_EVERY
     loop = VirtualLoop()
     loop.set_exception_handler(lambda _loop, told: errors.append(_in_a_line(told)))

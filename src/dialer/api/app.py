@@ -55,6 +55,7 @@ def create_app(
         app.router.add_route(route.method, route.path, route.handler, name=route.name)
     app.on_response_prepare.append(_harden)
     live = LiveEvents(pool, clock)
+    context.metrics.event_streams.set_function(lambda: float(len(live)))
     app[STREAMS] = Streams(live, settings.event_streams, settings.event_streams_per_token)
     app.cleanup_ctx.append(_live_events)
     app.on_shutdown.append(_end_streams)

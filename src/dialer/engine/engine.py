@@ -20,7 +20,7 @@ from dialer.engine.rescue import Rescue
 from dialer.engine.trace_writer import FORGET_EVERY, WRITE_EVERY
 from dialer.engine.trunk_choice import TrunkChoice
 from dialer.engine.undialed import UndialedCalls
-from dialer.store import attempts, retention
+from dialer.store import attempts, census, retention
 from dialer.store.errors import StoreError, Unavailable
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ HANG_UP_EVERY = 0.5  # seconds
 PAUSE_EVERY = 1.0  # seconds between looks for campaigns that should pause by themselves
 FORGET_CALLS_EVERY = 600.0  # seconds
 FORGET_PAUSE = 0.1  # seconds between batches, which leave room for the calls
+CENSUS_EVERY = 10.0  # seconds between looks at what stands in the database, for the metrics
 PUBLISH_EVERY = 1.0  # seconds between looks at what has changed of the trunks
 
 
@@ -154,6 +155,7 @@ class Engine:
             "publish": (self._publish, PUBLISH_EVERY),
             "automatic-pause": (self._pause, PAUSE_EVERY),
             "forget-calls": (self._forget_calls, FORGET_CALLS_EVERY),
+            "census": (self._take_census, CENSUS_EVERY),
         }
         if self._traces is not None:
             loops["write-traces"] = (self._traces.write, WRITE_EVERY)
@@ -246,7 +248,10 @@ class Engine:
             except Exception:
                 log.exception("a turn of the engine failed", loop=name)
                 wait = 1.0
+            until = self._clock.monotonic() + wait
             await self._clock.sleep(wait)
+            if name == "hang-up":  # which turns at regular times
+                self._metrics.engine_loop_lag.set(max(0.0, self._clock.monotonic() - until))
 
     async def _renew(self) -> float:
         self._overslept = self._overslept or not self.lease.safe()
@@ -298,6 +303,16 @@ class Engine:
         ):
             await self._clock.sleep(FORGET_PAUSE)
         return FORGET_CALLS_EVERY
+
+    async def _take_census(self) -> float:
+        """Show what stands in the database; a kind of campaign that is gone goes from the gauge."""
+        found = await census.take(self._pool)
+        self._metrics.campaigns.clear()
+        for kind, count in found.campaigns.items():
+            self._metrics.campaigns.labels(*kind).set(count)
+        self._metrics.ready_calls.set(found.ready)
+        self._metrics.oldest_call.set(found.oldest_call_seconds)
+        return CENSUS_EVERY
 
     async def _hang_up(self) -> float:
         if len(self.live):
