@@ -53,6 +53,16 @@ BROKEN = {
             WHERE campaign_id = c.id AND kind LIKE 'campaign.%'
             ORDER BY xid DESC, id DESC LIMIT 1) e ON true
         WHERE c.status IS DISTINCT FROM e.becomes""",
+    "a webhook that waits behind nothing, or two of a chain that do not wait": """
+        SELECT min(id) FROM webhook_deliveries
+        WHERE status = 'pending' AND NOT chain LIKE 'test:%'
+        GROUP BY endpoint_id, chain HAVING count(next_at) <> 1""",
+    "a webhook or secret of another account than its receiver": """
+        SELECT d.id FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
+        WHERE d.account_id <> e.account_id
+        UNION
+        SELECT s.id FROM webhook_secrets s JOIN webhook_endpoints e ON e.id = s.endpoint_id
+        WHERE s.account_id <> e.account_id""",
     "a position given twice in a campaign": """
         SELECT campaign_id FROM calls GROUP BY campaign_id, position HAVING count(*) > 1""",
 }

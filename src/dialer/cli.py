@@ -21,6 +21,7 @@ from dialer import (
     token_commands,
     trunk_check_command,
     trunk_holding_commands,
+    webhook_commands,
 )
 from dialer.api.settings import SettingsError
 from dialer.client import ApiProblem
@@ -150,6 +151,7 @@ app.command("call")(campaign_commands.call)
 app.add_typer(do_not_call_commands.app, name="do-not-call")
 app.add_typer(account_commands.app, name="account")
 app.add_typer(token_commands.app, name="token")
+app.add_typer(webhook_commands.app, name="webhook")
 app.add_typer(trunk_holding_commands.app, name="trunk")
 trunk_holding_commands.app.command("check")(trunk_check_command.check)
 app.add_typer(database, name="db")

@@ -17,6 +17,7 @@ from dialer.api import (
     trace_models,
     trunk_models,
 )
+from dialer.client_webhooks import WebhookClient
 from dialer.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Client:
             )
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
             raise ApiProblem(f"{base_url!r} or the token cannot be used: {error}") from None
+        self.webhooks = WebhookClient(self._json, self._request)
 
     async def __aenter__(self) -> Self:
         return self

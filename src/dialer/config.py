@@ -19,6 +19,7 @@ from pydantic import Field
 
 from dialer.config_section import ConfigError, Section, split_address
 from dialer.config_trunk import Trunk
+from dialer.config_webhooks import Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -215,6 +216,7 @@ class Config(Section):
     numbers: Numbers = Numbers()
     capture: Capture = Capture()
     retention: Retention = Retention()
+    webhooks: Webhooks = Webhooks()
     log: Log = Log()
     prompts: Path = Path("prompts")
     trunk: tuple[Trunk, ...] = ()

@@ -25,7 +25,8 @@ _SECRET_KEY = re.compile(
 _SECRET_TEXT = re.compile(
     r"(?P<url>://[^\s:/@]*:)[^\s@]+(?=@)"  # scheme://user:password@host
     r"|(?P<bearer>\bBearer\s+)[^\s\"',]+"
-    r"|(?P<digest>\bDigest\s+)[^\r\n]+",
+    r"|(?P<digest>\bDigest\s+)[^\r\n]+"
+    r"|(?P<signing>\bwhsec_)[\w+/=]+",
     re.IGNORECASE,
 )
 # What these say at level info is about themselves, not about calls.

@@ -105,6 +105,41 @@ class Metrics:
             ["part"],
             registry=registry,
         )
+        self.webhook_attempts = Counter(
+            "dialer_webhook_attempts",
+            "Webhooks sent, by what came of it: delivered, failed (tried again), dead; or expired",
+            ["result"],
+            registry=registry,
+        )
+        self.webhook_seconds = Histogram(
+            "dialer_webhook_seconds",
+            "Time until a receiver answered, or did not",
+            registry=registry,
+        )
+        self.webhooks_in_flight = Gauge(
+            "dialer_webhooks_in_flight", "Webhooks that this node sends now", registry=registry
+        )
+        self.webhooks_pending = Gauge(
+            "dialer_webhooks_pending", "Webhooks not delivered yet, of all nodes", registry=registry
+        )
+        self.webhooks_dead = Gauge(
+            "dialer_webhooks_dead", "Webhooks given up, as long as they are kept", registry=registry
+        )
+        self.webhooks_oldest = Gauge(
+            "dialer_webhooks_oldest_pending_seconds",
+            "Age of the oldest webhook not delivered yet",
+            registry=registry,
+        )
+        self.webhooks_unread = Gauge(
+            "dialer_webhooks_unread_event_seconds",
+            "Age of the oldest event that was not looked at for webhooks yet",
+            registry=registry,
+        )
+        self.webhook_circuits_open = Gauge(
+            "dialer_webhook_circuits_open",
+            "Receivers that are left alone for a while because they take nothing",
+            registry=registry,
+        )
         self.api_requests = Counter(
             "dialer_api_requests",
             "HTTP requests",

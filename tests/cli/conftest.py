@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from dialer import cli, config, log
+from dialer.config_webhooks import Webhooks
 from dialer.service import Service
 from dialer.simulator.carrier import Carrier, CarrierSettings
 
@@ -137,6 +138,7 @@ def service(carrier, database_url, monkeypatch, tmp_path):
         database=config.Database(url=database_url),
         api=config.Api(port=0, token_env="DIALER_TEST_TOKEN"),
         sip=config.Sip(host="127.0.0.1"),
+        webhooks=Webhooks(allow_http=True, allow_networks=("127.0.0.0/8",)),
         prompts=tmp_path,
         trunk=(config.Trunk(name="carrier", address=f"{host}:{port}", calls_per_second=100),),
     )

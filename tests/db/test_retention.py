@@ -33,6 +33,10 @@ async def tried(pool, count=3):
         "INSERT INTO imports (account_id, campaign_id) VALUES (1, $1) RETURNING id", campaign.id
     )
     await pool.execute("INSERT INTO import_rows VALUES ($1, 2, 'x', 'no number')", imported)
+    receiver = await pool.fetchval(
+        "INSERT INTO webhook_endpoints (account_id, url) VALUES (1, 'x') RETURNING id"
+    )
+    await pool.execute(DELIVERY, receiver, campaign.id, legs[0].call_id)
     return campaign
 
 
@@ -40,7 +44,12 @@ async def left(pool, *tables):
     return [await pool.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
 
 
-ALL = ("calls", "attempts", "legs", "traces", "imports", "import_rows")
+ALL = ("calls", "attempts", "legs", "traces", "imports", "import_rows", "webhook_deliveries")
+DELIVERY = """
+INSERT INTO webhook_deliveries (account_id, endpoint_id, campaign_id, call_id, kind, chain, status,
+    ended_at)
+VALUES (1, $1, $2, $3, 'x', 'x', 'delivered', clock_timestamp())
+"""
 
 
 @pytest.mark.parametrize("action", [CampaignAction.FINISH, CampaignAction.DELETE])
@@ -48,7 +57,7 @@ async def test_calls_of_a_finished_campaign_go_with_all_that_is_on_record_of_the
     campaign = await tried(pool)
     await scene.act(pool, campaign, action)
     assert await forget(pool) >= 4
-    assert await left(pool, *ALL) == [0] * 6
+    assert await left(pool, *ALL) == [0] * 7
     assert await left(pool, "events WHERE call_id IS NOT NULL") == [0]
 
 
@@ -78,7 +87,7 @@ async def test_what_changed_lately_and_what_is_up_stays(pool):
     up = await node.dial_all(campaign, 1)
     await scene.act(pool, campaign, CampaignAction.FINISH)
     assert await forget(pool, dt.timedelta(days=89)) == 0
-    assert await left(pool, *ALL) == [3, 2, 2, 1, 1, 1]
+    assert await left(pool, *ALL) == [3, 2, 2, 1, 1, 1, 1]
     assert await forget(pool) == 3
     assert await left(pool, "calls", "attempts", "legs") == [1, 1, 1]
     await node.end(up)
@@ -97,7 +106,7 @@ async def test_they_go_in_small_batches(pool, monkeypatch):
     assert await retention.forget_calls(pool, AGE, later) == 4  # calls, and imports beside them
     assert await left(pool, "calls") == [4]
     await forget(pool)
-    assert await left(pool, *ALL, "campaigns") == [0] * 7
+    assert await left(pool, *ALL, "campaigns") == [0] * 8
 
 
 async def test_one_node_forgets_at_a_time(pool):

@@ -39,7 +39,9 @@ def test_a_panel_or_a_rule_asks_for_metrics_that_there_are(what):
 def test_the_page_explains_every_metric_and_every_alert():
     explained = set(re.findall(r"`(dialer_\w+)`", PAGE))
     assert explained == NAMES
-    assert [rule["alert"] for rule in RULES] == re.findall(r"^\| `(Dialer\w+)` ", PAGE, re.MULTILINE)
+    assert [rule["alert"] for rule in RULES] == re.findall(
+        r"^\| `(Dialer\w+)` ", PAGE, re.MULTILINE
+    )
 
 
 def test_every_metric_is_on_the_dashboard():

@@ -189,6 +189,11 @@ def _check(settings: CampaignSettings, context: Context, account_id: int) -> Non
             settings.start_at.astimezone(dt.UTC)
         except OverflowError:
             errors.append(("/start_at", "is beyond the calendar"))
+    if settings.webhook_url is not None:
+        try:
+            context.settings.webhook_rules.check(settings.webhook_url)
+        except ValueError as error:
+            errors.append(("/webhook_url", str(error)))
     if errors:
         raise invalid(errors, "body")
 

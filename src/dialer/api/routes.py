@@ -22,6 +22,7 @@ from dialer.api import (
 from dialer.api.calls_api_routes import CALLS_API_ROUTES
 from dialer.api.record_routes import RECORD_ROUTES
 from dialer.api.route import Route
+from dialer.api.webhook_routes import WEBHOOK_ROUTES
 from dialer.campaign.role import Role
 
 JSON = "application/json"
@@ -343,6 +344,7 @@ ROUTES = (
     ),
     *RECORD_ROUTES,
     *CALLS_API_ROUTES,
+    *WEBHOOK_ROUTES,
     Route(
         "GET",
         "/v1/trunks",

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import ipaddress
 import re
 from typing import TYPE_CHECKING
+
+from dialer.campaign.webhook_url import WebhookRules
+from dialer.store.secret_box import SecretBox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -37,6 +41,8 @@ class ApiSettings:
     of a JSON body; `max_upload_bytes`: of a list. `read_timeout`: seconds a client may keep us
     waiting for the head of a request, a JSON body, or the next piece of a list. `engine_ready`:
     None, or why this node cannot place calls now. `event_streams`: how many may be open at a time.
+    `webhook_rules`: which addresses webhooks may have; `secret_box` seals their secrets, and
+    `webhook_window` is how long they are tried.
     """
 
     bind_host: str = "127.0.0.1"
@@ -54,6 +60,9 @@ class ApiSettings:
     event_streams: int = 1000
     event_streams_per_token: int = 100
     quiet: tuple[int, int] | None = None
+    webhook_rules: WebhookRules = dataclasses.field(default_factory=WebhookRules)
+    secret_box: SecretBox = dataclasses.field(default_factory=SecretBox, repr=False)
+    webhook_window: dt.timedelta = dt.timedelta(hours=24)
 
     def __post_init__(self) -> None:
         for host in (self.bind_host, *self.allowed_hosts):

@@ -78,6 +78,10 @@ SET data = (
     WHERE key IN ('from', 'to', 'outcome', 'rule', 'action', 'trunk'))
 WHERE call_id = ANY($1::bigint[])
 """
+# What a receiver answered may hold anything. What is still to be sent is read from the tables then.
+DELIVERIES = """
+UPDATE webhook_deliveries SET answer = '' WHERE call_id = ANY($1::bigint[]) AND answer <> ''
+"""
 # Those of another number of the person stay where that number is to be called otherwise: the caps
 # on its attempts hold.
 CONTACTS = """
@@ -133,6 +137,7 @@ async def erase(db: Database, account_id: int, number: str) -> Erased:
         await connection.execute(END_WAITING, ids)
         calls = await _changed(connection, CALLS, ids)
         await connection.execute(ATTEMPTS, ids)
+        await connection.execute(DELIVERIES, ids)
         of_account = (account_id, sorted(numbers))
         digits = sorted("".join(filter(str.isdigit, one)) for one in numbers)
         return Erased(

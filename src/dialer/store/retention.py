@@ -36,6 +36,8 @@ WITH old AS MATERIALIZED (
     DELETE FROM traces USING old WHERE traces.call_id = old.id
 ), event AS (
     DELETE FROM events USING old WHERE events.call_id = old.id
+), delivery AS (
+    DELETE FROM webhook_deliveries AS d USING old WHERE d.call_id = old.id
 ), gone AS (
     DELETE FROM attempts USING attempt WHERE attempts.id = attempt.id
 ), call AS (
@@ -73,6 +75,9 @@ WITH old AS MATERIALIZED (
     DELETE FROM promotion_marks USING schedule WHERE promotion_marks.schedule_id = schedule.id
 ), event AS (
     DELETE FROM events USING old WHERE events.campaign_id = old.id AND events.call_id IS NULL
+), delivery AS (
+    DELETE FROM webhook_deliveries AS d USING old
+    WHERE d.campaign_id = old.id AND d.call_id IS NULL
 ), gone AS (
     DELETE FROM campaigns USING old WHERE campaigns.id = old.id
 )
