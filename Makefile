@@ -8,7 +8,7 @@ WORKERS ?= 3
 CALLS ?= 50000
 SEED ?= 1
 
-.PHONY: help setup demo test interop week test-newer check format lab lab-stop lock clean
+.PHONY: help setup demo test interop media week test-newer check format lab lab-stop lock clean
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -39,6 +39,19 @@ interop: $(STAMP) ## against Asterisk, Kamailio, baresip, pyVoIP and SIPp, with 
 	@sip/tools.sh
 	$(BIN)/python -m pytest -q -n $(WORKERS) -p tests.interop_table tests/e2e $(ARGS)
 
+media: $(STAMP) .venv-pipecat/.installed ## a call led by a bot of Pipecat's parts, which are large
+	$(BIN)/pytest -q tests/media $(ARGS)
+
+.venv-pipecat/.installed: requirements-pipecat.lock
+	@if command -v uv >/dev/null; then \
+	  uv venv -q --allow-existing --python $(PYTHON) .venv-pipecat && \
+	  uv pip install -q --python .venv-pipecat/bin/python --require-hashes -r requirements-pipecat.lock; \
+	else \
+	  $(PYTHON) -m venv .venv-pipecat && \
+	  .venv-pipecat/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-pipecat.lock; \
+	fi
+	@touch $@
+
 week: $(STAMP) ## a week of the whole service in virtual time, and what is wrong after it (CALLS=, SEED=)
 	$(BIN)/python -m tests.week.week --calls $(CALLS) --seed $(SEED)
 
@@ -65,6 +78,7 @@ LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no
 lock: ## write the locked versions anew (needs uv)
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) --group dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) --group pyproject.toml:pipecat -o requirements-pipecat.lock
 
 clean: ## remove what the commands made, but not the lab's cache
 	rm -rf $(VENV) .venv-* .lab .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -49,6 +49,9 @@ def create(  # noqa: PLR0913, PLR0917 - one option per common setting
     play: Annotated[
         str | None, typer.Option(help="Prompt in the prompts folder; without, it hangs up.")
     ] = None,
+    bot: Annotated[
+        str | None, typer.Option(help="WebSocket of a bot that leads the calls: ws:// or wss://.")
+    ] = None,
     max_calls: Annotated[int, typer.Option(help="Calls at the same time.")] = 10,
     rate: Annotated[float | None, typer.Option(help="New calls per second.")] = None,
     max_attempts: Annotated[int, typer.Option(help="First call included.")] = 3,
@@ -72,8 +75,12 @@ def create(  # noqa: PLR0913, PLR0917 - one option per common setting
         "retry_interval_minutes": retry_minutes,
         "ring_timeout_seconds": ring_timeout,
     }
+    if play and bot:
+        raise Mistake("--play and --bot: calls are led by one of the two")
     if play:
         settings["on_answer"] = {"kind": "prompt", "file": play}
+    if bot:
+        settings["on_answer"] = {"kind": "bot", "url": bot}
     reading = Reading(sheet, encoding)
 
     async def work(client: Client) -> None:

@@ -114,6 +114,9 @@ def dial(
     play: Annotated[
         Path | None, typer.Option(help="Audio file to play on answer; without, it hangs up.")
     ] = None,
+    bot: Annotated[
+        str | None, typer.Option(help="WebSocket of a bot that leads the call: ws:// or wss://.")
+    ] = None,
     caller_id: Annotated[str | None, typer.Option(help="Caller ID; default: the trunk's.")] = None,
     ring_timeout: Annotated[float, typer.Option(min=1, max=120, help="Seconds to let ring.")] = 40,
 ) -> None:
@@ -137,6 +140,7 @@ def dial(
             number=number,
             trunk_name=trunk,
             play=play,
+            bot=bot,
             caller_id=caller_id,
             ring_timeout=ring_timeout,
         )

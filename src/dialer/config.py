@@ -17,6 +17,7 @@ import pydantic
 from phonenumbers import PhoneMetadata
 from pydantic import Field
 
+from dialer.config_bots import Bots, BotSecret
 from dialer.config_section import ConfigError, Section, split_address
 from dialer.config_trunk import Trunk
 from dialer.config_webhooks import Webhooks
@@ -214,6 +215,7 @@ class Config(Section):
     pause: Pause = Pause()
     care: Care = Care()
     numbers: Numbers = Numbers()
+    bots: Bots = Bots()
     capture: Capture = Capture()
     retention: Retention = Retention()
     webhooks: Webhooks = Webhooks()
@@ -264,6 +266,19 @@ class Config(Section):
                 trunk, "password_env", f"the environment variable {trunk.password_env} is not set"
             )
         return password
+
+    def bot_header(self, secret: BotSecret) -> str:
+        """Return the value of a bot secret's header; raises ConfigError where it is not there."""
+        value = self.secret(
+            env=secret.value_env, file=secret.value_file, needed_by=f"bots.secrets {secret.name}"
+        )
+        key = "value_file" if secret.value_env is None else "value_env"
+        place = ("bots", "secrets", self.bots.secrets.index(secret), key)
+        if value is None:
+            raise self.mistake(place, f"the environment variable {secret.value_env} is not set")
+        if not value or not value.isascii() or not value.isprintable():
+            raise self.mistake(place, "what it holds is empty or cannot stand in a header")
+        return value
 
     def trunk_mistake(self, trunk: Trunk, key: str, sentence: str) -> ConfigError:
         """Return the error of a trunk's key whose value makes no sense."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import signal
 from typing import TYPE_CHECKING, Any
 
+from dialer.campaign.evidence import LocalCause
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.outcome_table import OutcomeTable
 from dialer.clock import SystemClock
 from dialer.config import ConfigError
-from dialer.conversation.prompt import play_prompt
+from dialer.conversation.ending import ConversationEnd
+from dialer.dial_conversation import bot_at, hang_up, prompt_of
 from dialer.engine.placer import evidence_of
 from dialer.our_side import start_user_agent
 from dialer.sip.identity import HostPort
 from dialer.trial_call import hint, number_of, request_over, trunk_named, why_not_reached
-from dialer.ua.audio import AudioError, AudioLibrary
 from dialer.ua.call import Answered, InviteSent
 from dialer.ua.ladder import Ladder
 from dialer.ua.media_ports import NoPortAvailable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dialer.config import Config
+    from dialer.dial_conversation import Converse
     from dialer.engine.trunk_definition import TrunkDefinition
     from dialer.ua.agent import UserAgent
     from dialer.ua.call import CallEvent, CallRequest, CallResult, LegIdentity, Trunk
@@ -52,10 +55,14 @@ async def dial_once(
     number: str,
     trunk_name: str,
     play: Path | None,
+    bot: str | None,
     caller_id: str | None,
     ring_timeout: float,
 ) -> int:
-    """Place the call, print what passes, and return the exit code; raises ConfigError."""
+    """Place the call, print what passes, and return the exit code; raises ConfigError.
+
+    On answer an audio file is played, or a bot at a WebSocket leads the call.
+    """
     definition = trunk_named(settings, trunk_name, "--trunk")
     trunk = definition.trunk
     target = number_of(settings, number, "NUMBER")
@@ -65,17 +72,18 @@ async def dial_once(
             " where numbers.internal in the configuration fits it"
         )
         return EXIT_CODES[Outcome.INVALID_NUMBER]
-    library = AudioLibrary()
+    clock = SystemClock()
+    if play is not None and bot is not None:
+        raise ConfigError("--play and --bot: a call is led by one of the two")
+    converse: Converse = hang_up
     if play is not None:
-        try:
-            await library.fetch(play, trunk.codecs[0])
-        except AudioError as error:
-            raise ConfigError(str(error)) from None
+        converse = await prompt_of(play, trunk.codecs[0])
+    elif bot is not None:
+        converse = bot_at(bot, settings, clock, target.text)
     try:
         request = request_over(definition, target.text, caller_id, ring_timeout)
     except ValueError as error:
         raise ConfigError(f"NUMBER or --caller-id: {error}") from None
-    clock = SystemClock()
     statuses: asyncio.Queue[TrunkStatus] = asyncio.Queue()
     agent = await start_user_agent(
         settings,
@@ -88,7 +96,7 @@ async def dial_once(
         if reason := await _register(agent, trunk, statuses):
             say(f"\nnot registered with {trunk.host}, so it was not called: {reason}")
             return TROUBLE
-        result, at = await _call(agent, request, play, library)
+        result, at, said = await _call(agent, request, converse)
         why_not = agent.why_not(at) or await why_not_reached(agent, trunk)
     except ValueError as error:
         raise ConfigError(f"NUMBER or --caller-id: {error}") from None
@@ -99,7 +107,7 @@ async def dial_once(
     if result is None:
         say("\nleft before the call was over")
         return EXIT_CODES[Outcome.CANCELLED]
-    return _tell(definition, result, hint(trunk, result.local_cause, why_not, at))
+    return _tell(definition, result, said, hint(trunk, result.local_cause, why_not, at))
 
 
 async def _register(agent: UserAgent, trunk: Trunk, statuses: asyncio.Queue[TrunkStatus]) -> str:
@@ -140,9 +148,11 @@ def _target(identity: LegIdentity) -> HostPort:
 
 
 async def _call(
-    agent: UserAgent, request: CallRequest, play: Path | None, library: AudioLibrary
-) -> tuple[CallResult | None, HostPort]:
-    """Return the result, and where the INVITE went; None where a second signal ended the wait.
+    agent: UserAgent, request: CallRequest, converse: Converse
+) -> tuple[CallResult | None, HostPort, ConversationEnd]:
+    """Return the result, where the INVITE went, and what came of the conversation.
+
+    There is no result where a second signal ended the wait.
 
     The first signal sends CANCEL or BYE; the far end's answer to it may take a while.
     """
@@ -165,22 +175,33 @@ async def _call(
         loop.add_signal_handler(number, interrupted)
     ends: set[asyncio.Future[Any]] = {call.result, left}
     await asyncio.wait({course.answered, *ends}, return_when=asyncio.FIRST_COMPLETED)
-    playing = None
-    if course.answered.done() and play is not None:
-        playing = asyncio.create_task(play_prompt(call, play, library), name="prompt")
-    elif course.answered.done():
-        call.hang_up()
+    said = ConversationEnd()
+    if course.answered.done():
+        talking = asyncio.create_task(converse(call), name="conversation")
+        over: set[asyncio.Future[Any]] = {talking, left}
+        await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
+        if talking.done():
+            said = talking.result()
+        else:
+            talking.cancel()
+            await asyncio.gather(talking, return_exceptions=True)
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    if playing is not None:
-        playing.cancel()
-        await asyncio.gather(playing, return_exceptions=True)
-    return call.result.result() if call.result.done() else None, course.at
+    return call.result.result() if call.result.done() else None, course.at, said
 
 
-def _tell(definition: TrunkDefinition, result: CallResult, looked_at: str) -> int:
-    rule = (definition.table or OutcomeTable.default()).rule_for(evidence_of(result))
+def _tell(
+    definition: TrunkDefinition, result: CallResult, said: ConversationEnd, looked_at: str
+) -> int:
+    evidence = evidence_of(result)
+    if said.cause is not None:
+        evidence = dataclasses.replace(evidence, local_cause=LocalCause(said.cause.value))
+    rule = (definition.table or OutcomeTable.default()).rule_for(evidence)
     response = f"{result.code} {result.phrase}".strip() if result.code else "no final response"
     say(f"\n{rule.outcome.value}: {response}; decided by rule {rule.name}")
+    if said.detail:
+        say(said.detail)
+    for name, value in {**said.record, **said.report_data}.items():
+        say(f"{name}: {value}")
     if looked_at:
         say(looked_at)
     if result.answered:

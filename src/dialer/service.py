@@ -24,6 +24,7 @@ from dialer.campaign.windows import quiet_hours
 from dialer.clock import SystemClock
 from dialer.config import ConfigError, split_address
 from dialer.conversation.prompt import HELLO
+from dialer.engine.bot_access import BotAccess, bot_access
 from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
 from dialer.engine.trace_writer import TraceWriter
@@ -111,6 +112,7 @@ class Service:
         self._trunk_names = {trunk.name for trunk in settings.trunk}
         self._trunk_set = TrunkSet()
         self._accounts = TrunkAccounts()
+        self._bots = BotAccess()
         self._pool: Pool | None = None  # once everything goes by what it says of accounts
         self._looking_up: asyncio.Task[None] | None = None
         self.api_url = ""
@@ -127,6 +129,7 @@ class Service:
             self._trunk_set = trunks
         self._quiet()
         box, trust = secret_box_of(self.settings), trust_of(self.settings)
+        self._bots = bot_access(self.settings)
         api = self._api_settings() if self._with_api else None
         try:
             url = await self._parts.enter_async_context(database_of(self.settings))
@@ -251,7 +254,9 @@ class Service:
             trunks=trunks,
             table=self._table(),
             metrics=self.metrics,
-            converse=Conversations(self.settings.path(self.settings.prompts), self.clock),
+            converse=Conversations(
+                self.settings.path(self.settings.prompts), self.clock, self._bots
+            ),
             node=self.settings.engine.node_name(),
             lease_seconds=self.settings.engine.lease_seconds,
             batch=self.settings.engine.batch,
@@ -329,6 +334,7 @@ class Service:
             trunk_accounts=self._accounts.by_trunk,
             prompts=(self.settings.path(self.settings.prompts), HELLO.parent),
             quiet=self._quiet(),
+            bots=self.settings.bots,
             max_upload_bytes=self.settings.api.max_upload_mib * 1024 * 1024,
             engine_ready=self._engine_ready,
             webhook_rules=rules_of(self.settings),

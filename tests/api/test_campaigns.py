@@ -9,6 +9,7 @@ import pytest
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason
+from dialer.config_bots import Bots, BotSecret
 from dialer.store import campaigns
 from dialer.store.records import PauseNote
 
@@ -101,6 +102,39 @@ async def test_a_prompt_that_is_not_in_the_folders_is_refused(pool, serve, tmp_p
             assert f"there is no prompt {file!r}" in problem["detail"]
         kept = await api("PATCH", path, json={"on_answer": {"kind": "prompt", "file": "hello.wav"}})
         assert kept["on_answer"]["file"] == "hello.wav"
+
+
+@pytest.mark.parametrize(
+    ("bot", "pointer", "said"),
+    [
+        ({"url": "ws://127.0.0.1:8080/"}, "/on_answer/url", "127.0.0.1 is not a public address"),
+        ({"secret": "other"}, "/on_answer/secret", "no 'other' in bots.secrets"),
+        (
+            {"url": "wss://evil.example/", "secret": "sales"},
+            "/on_answer/secret",
+            "no 'sales' in bots.secrets of the configuration covers this URL",
+        ),
+        (
+            {"fallback": {"kind": "prompt", "file": "none.wav"}},
+            "/on_answer/fallback/file",
+            "there is no prompt 'none.wav'",
+        ),
+        ({"url": "https://b.example"}, "/on_answer/bot/url", "should match pattern"),
+    ],
+)
+async def test_a_bot_that_the_configuration_does_not_allow_is_refused(
+    pool, serve, tmp_path, bot, pointer, said
+):
+    secret = BotSecret(name="sales", url="wss://bots.example.com/", value_env="X")
+    good = {"kind": "bot", "url": "wss://bots.example.com/sales", "secret": "sales"}
+    async with serve(pool, prompts=(tmp_path,), bots=Bots(secrets=(secret,))) as api:
+        path = await api.campaign(on_answer=good)
+        made = await api("GET", path)
+        assert made["on_answer"]["fallback"] == {"kind": "hang_up", "after_seconds": 0}
+        assert (await api("PATCH", path, json={"on_answer": made["on_answer"]})) is not None
+        problem = await api("PATCH", path, 422, json={"on_answer": {**good, **bot}})
+        assert problem["errors"][0]["pointer"] == pointer
+        assert said in problem["errors"][0]["detail"]
 
 
 async def test_lists_newest_first_and_by_status(api):

@@ -71,6 +71,40 @@ async def test_a_report_comes_per_call_and_per_attempt_in_every_format(
     assert len(await read(api, "/v1/dialogs", suffix, per=per)) == rows
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("per", ["call", "attempt"])
+async def test_what_a_conversation_found_out_is_in_every_report(api, pool, path, suffix, per):
+    found_out = {"agreed": True, "name": "Ann", "visits": 2}
+    await pool.execute(
+        "UPDATE attempts SET report_data = $1, conversation = $2 WHERE outcome = 'answered'",
+        found_out,
+        {"kind": "bot", "barge_ins": 1},
+    )
+    rows = await read(api, path, suffix, per=per, outcome="answered")
+    [row] = [{name: getattr(cell, "value", cell) for name, cell in one.items()} for one in rows]
+    for name, value in (
+        ("report_data", found_out),
+        ("conversation", {"kind": "bot", "barge_ins": 1}),
+    ):
+        assert (row[name] if suffix == "jsonl" else json.loads(row[name])) == value
+    empty = await read(api, path, suffix, per=per, outcome="busy")
+    cell = empty[0]["report_data"]
+    assert getattr(cell, "value", cell) in ({}, "", None)
+
+
+@pytest.mark.usefixtures("campaign")
+async def test_a_call_shows_what_its_conversations_found_out(api, pool):
+    await pool.execute(
+        "UPDATE attempts SET report_data = $1, conversation = $2, detail = 'the bot failed: away'",
+        {"name": "Ann"},
+        {"kind": "bot"},
+    )
+    call_id = await pool.fetchval("SELECT call_id FROM attempts LIMIT 1")
+    [attempt, *_] = (await api("GET", f"/v1/calls/{call_id}"))["attempts"]
+    assert attempt["detail"] == "the bot failed: away"
+    assert (attempt["report_data"], attempt["conversation"]) == ({"name": "Ann"}, {"kind": "bot"})
+
+
 async def test_every_attempt_keeps_its_evidence_in_the_report(api, path):
     busy, answered, given_up = await read(api, path, per="attempt")
     assert [(row["number"], row["attempt"]) for row in (busy, answered, given_up)] == [

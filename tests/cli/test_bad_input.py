@@ -73,6 +73,25 @@ def test_a_password_that_is_not_set(refused, configured):
     assert refused("dial", "+15552000000", "--trunk", "a", "--config", path) == line
 
 
+@pytest.mark.parametrize(
+    ("line", "key", "said"),
+    [
+        (
+            'secrets=[{name="a", url="wss://b.example", value_env="DIALER_NOT_SET"}]',
+            "bots.secrets[0].value_env",
+            "the environment variable DIALER_NOT_SET is not set",
+        ),
+        ('ca_file="none.pem"', "bots.ca_file", "cannot be used: [Errno 2] No such file"),
+        ('allow_networks=["nowhere"]', "bots.allow_networks", "'nowhere' does not appear to be"),
+    ],
+)
+def test_what_cannot_be_of_the_bots(refused, configured, line, key, said):
+    path = configured(f"[bots]\n{line}\n")
+    answer = refused("serve", "--config", path)
+    assert answer.startswith(f"{path}:2: {key}: ")
+    assert said in answer
+
+
 def test_neither_engine_nor_api(refused, configured):
     assert "nothing to run" in refused("serve", "--no-engine", "--no-api", "-c", configured())
 

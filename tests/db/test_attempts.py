@@ -208,6 +208,36 @@ async def test_a_result_keeps_all_its_evidence(pool):
     assert (written.code, written.q850, written.talk_seconds) == (486, 17, 1.5)
 
 
+async def test_a_result_keeps_what_was_said_and_found_out(pool):
+    campaign = await scene.campaign(pool, 1)
+    node = await scene.node(pool)
+    [leg] = await node.dial_all(campaign)
+    result = AttemptResult(
+        leg.call_id,
+        leg.attempt_id,
+        scene.ANSWERED,
+        LegEvidence(code=200, answered=True),
+        detail="the bot said \0 and \ud800",
+        conversation={"kind": "bot", "seconds_to_bot": 1.5, "first_bad_message": "\0"},
+        report_data={"agreed": True, "visits": 10**12, "na\0me": "Ann", "rest": None, "x": 0.1},
+    )
+    await attempts.record_results(pool, node.name, node.epoch, [result])
+    [attempt] = (await scene.read(pool, leg.call_id)).attempts
+    assert attempt.detail == "the bot said \ufffd and ?"
+    assert attempt.conversation == {
+        "kind": "bot",
+        "seconds_to_bot": 1.5,
+        "first_bad_message": "\ufffd",
+    }
+    assert attempt.report_data == {
+        "agreed": True,
+        "visits": 10**12,
+        "na\ufffdme": "Ann",
+        "rest": None,
+        "x": 0.1,
+    }
+
+
 async def test_a_result_sent_twice_counts_as_recorded_and_changes_nothing(pool):
     campaign = await scene.campaign(pool, 2)
     node = await scene.node(pool)

@@ -54,6 +54,12 @@ async def spoken_with(pool):
         reasons=(f'SIP;text="{NUMBER}"',),
         provisionals=(Provisional(180, f"ringing {NUMBER}", scene.soon(0)),),
     )
+    await pool.execute(
+        "UPDATE attempts SET detail = $1, conversation = $2, report_data = $2 WHERE id = $3",
+        f"the bot failed: {NUMBER}",
+        {"said": NUMBER},
+        leg.attempt_id,
+    )
     await traces.keep(pool, [LegTrace(leg.call_id, leg.attempt_id, 0, ())])
     await pool.execute(
         "UPDATE events SET data = data || jsonb_build_object('number', $1::text) "

@@ -28,10 +28,11 @@ async def place(agent, request):
     return agent.place(await agent.prepare(request), note), rings, up
 
 
-async def say(agent, request, prompt, on_frame=None):
+async def say(agent, request, prompt, listener=None):
     """Call, play the prompt to its end, hang up."""
     call, _, up = await place(agent, request)
-    call.media.on_frame = on_frame
+    if listener is not None:
+        call.media.listeners.append(listener)
     async with asyncio.timeout(10):
         await up.wait()
     assert await play_prompt(call, prompt, AudioLibrary())

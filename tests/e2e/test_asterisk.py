@@ -120,7 +120,7 @@ async def test_what_the_far_end_says_arrives(asterisk, user_agent, tmp_path):
         await user_agent(),
         CallRequest(trunk, "1002", "15550100"),  # echo
         prompt,
-        lambda payload_type, payload: heard.append(payload) if payload_type == 0 else None,
+        lambda packet: heard.append(packet.payload) if packet.payload_type == 0 else None,
     )
     samples = g711.decode(b"".join(heard), "PCMU").astype(np.float64) / 32768
     assert min(sound.likeness(sound.sweep(8000), samples)) > 0.95

@@ -57,7 +57,7 @@ async def test_baresip_hears_the_prompt_and_is_heard(
         await user_agent(),
         CallRequest(asterisk.trunk(), "6002", "15550100"),
         prompt,
-        on_frame=lambda _type, payload: frames.append(payload),
+        listener=lambda packet: frames.append(packet.payload),
     )
     assert result.answered
     await phone.ended()

@@ -29,7 +29,7 @@ async def test_asterisk_hears_a_prompt_whole_and_echoes_it_encrypted(
         agent,
         CallRequest(trunk, "1002", "15550100"),  # echo
         prompt,
-        lambda payload_type, payload: heard.append(payload) if payload_type == 0 else None,
+        lambda packet: heard.append(packet.payload) if packet.payload_type == 0 else None,
     )
     assert result.rtp_packets_received > 40
     samples = g711.decode(b"".join(heard), "PCMU").astype(np.float64) / 32768
@@ -49,7 +49,7 @@ async def test_what_goes_over_the_wire(asterisk, user_agent, account, srtp, secu
     trunk = dataclasses.replace(asterisk.trunk(account), srtp=srtp)
     call, _, up = await place(agent, CallRequest(trunk, "1002", "15550100"))
     passed = asyncio.Event()
-    call.media.on_frame = lambda *_: passed.set()
+    call.media.listeners.append(lambda _: passed.set())
     async with asyncio.timeout(10):
         await up.wait()
         await passed.wait()
@@ -71,12 +71,12 @@ async def test_encrypted_early_media_is_heard(asterisk, user_agent):
     call, _, up = await place(await user_agent(), CallRequest(trunk, "2002", "15550100"))
     decoded, heard = asyncio.Event(), []
 
-    def note(payload_type, payload):
-        heard.append((payload_type, len(payload)))
+    def note(packet):
+        heard.append((packet.payload_type, len(packet.payload)))
         if call.media.codec is not None and len(heard) > 20:
             decoded.set()
 
-    call.media.on_frame = note
+    call.media.listeners.append(note)
     async with asyncio.timeout(10):
         await decoded.wait()
     call.cancel()

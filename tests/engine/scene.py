@@ -139,6 +139,7 @@ class Scene:
         t1=T1,
         pauses=None,
         keep=None,
+        bots=None,
         **agent,
     ):
         """Start an engine; without trunks with the carrier's."""
@@ -162,7 +163,7 @@ class Scene:
             trunks=chosen,
             table=OutcomeTable.default(),
             metrics=Metrics(),
-            converse=Conversations(pathlib.Path("no-prompts-here"), self.clock),
+            converse=Conversations(pathlib.Path("no-prompts-here"), self.clock, bots),
             node=name,
             lease_seconds=lease,
             batch=batch,

@@ -279,7 +279,7 @@ async def test_what_comes_before_the_connection_is_counted(stream, peer):
 
 async def test_received_frames_are_handed_on(stream, peer):
     frames = []
-    stream.on_frame = lambda payload_type, payload: frames.append((payload_type, payload))
+    stream.listeners.append(lambda packet: frames.append((packet.payload_type, packet.payload)))
     peer.send(stream, 1, b"voice")
     peer.send(stream, 2, b"\x01\x0a\x00\xa0", payload_type=101)
     await counted(stream, 2)
@@ -435,7 +435,7 @@ async def _prompts_between_two_planes():
     here, there = (MediaPlane(SystemClock(), "127.0.0.1", PORTS) for _ in range(2))
     left, right = here.open(), there.open()
     heard = []
-    right.on_frame = lambda _, payload: heard.append(payload)
+    right.listeners.append(lambda packet: heard.append(packet.payload))
     left.connect(Negotiated("127.0.0.1", right.local_port, "PCMU", 0))
     right.connect(Negotiated("127.0.0.1", left.local_port, "PCMU", 0))
     loop = asyncio.get_running_loop()

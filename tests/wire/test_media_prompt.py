@@ -52,7 +52,7 @@ async def plane(clock):
 async def far_end(plane):
     stream = plane.open()
     stream.heard = []
-    stream.on_frame = lambda _, payload: stream.heard.append(payload)
+    stream.listeners.append(lambda packet: stream.heard.append(packet.payload))
     return stream
 
 

@@ -29,7 +29,7 @@ class Pair:
         self._plane = MediaPlane(self.clock, "127.0.0.1", (24000, 25998))
         self.left, self.right = self._plane.open(), self._plane.open()
         self.heard, self.passed = [], []
-        self.right.on_frame = lambda _, payload: self.heard.append(payload)
+        self.right.listeners.append(lambda packet: self.heard.append(packet.payload))
         for stream in (self.left, self.right):
             stream.on_packet = lambda *passed, stream=stream: self.passed.append((stream, *passed))
 

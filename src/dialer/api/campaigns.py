@@ -14,7 +14,7 @@ from dialer.api.context import Context, account_of, answer, context_of
 from dialer.api.next_attempt import next_attempt
 from dialer.api.problem import Problem, invalid
 from dialer.campaign.moves import CampaignAction, MoveRefused
-from dialer.campaign.settings import PlayPrompt
+from dialer.campaign.settings import LetBotSpeak, PlayPrompt
 from dialer.campaign.status import CallStatus
 from dialer.store import campaigns, records
 from dialer.store.errors import VersionConflict
@@ -22,7 +22,7 @@ from dialer.store.errors import VersionConflict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dialer.campaign.settings import CampaignSettings
+    from dialer.campaign.settings import CampaignSettings, OnAnswer
 
 CHANGE_TRIES = 5  # where others change the same campaign at the same time
 
@@ -179,11 +179,7 @@ def _check(settings: CampaignSettings, context: Context, account_id: int) -> Non
         for place, name in enumerate(settings.trunks or ())
         if name not in known
     ]
-    folders, wanted = context.settings.prompts, settings.on_answer
-    if isinstance(wanted, PlayPrompt) and folders and prompts.find(folders, wanted.file) is None:
-        errors.append(
-            ("/on_answer/file", f"there is no prompt {wanted.file!r} in {folders[0]}; put it there")
-        )
+    errors += _mistakes_of_answer(settings.on_answer, context)
     if settings.start_at is not None:
         try:
             settings.start_at.astimezone(dt.UTC)
@@ -196,6 +192,21 @@ def _check(settings: CampaignSettings, context: Context, account_id: int) -> Non
             errors.append(("/webhook_url", str(error)))
     if errors:
         raise invalid(errors, "body")
+
+
+def _mistakes_of_answer(wanted: OnAnswer | None, context: Context) -> list[tuple[str, str]]:
+    """Return what is wrong with what shall happen on answer: a prompt or bot that cannot be."""
+    folders, bots = context.settings.prompts, context.settings.bots
+    errors = []
+    if isinstance(wanted, LetBotSpeak) and bots is not None:
+        mistakes = bots.mistakes(wanted.url, wanted.secret)
+        errors += [(f"/on_answer/{key}", sentence) for key, sentence in mistakes]
+    bot = isinstance(wanted, LetBotSpeak)
+    played = wanted.fallback if isinstance(wanted, LetBotSpeak) else wanted
+    if isinstance(played, PlayPrompt) and folders and prompts.find(folders, played.file) is None:
+        key = "/on_answer/fallback/file" if bot else "/on_answer/file"
+        errors.append((key, f"there is no prompt {played.file!r} in {folders[0]}; put it there"))
+    return errors
 
 
 def _stored(values: dict[str, Any]) -> dict[str, Any]:

@@ -456,6 +456,9 @@ class Attempt(Answer):
     created_at: dt.datetime
     ended_at: dt.datetime | None
     legs: list[Leg]
+    detail: str = Field(description="what there is to say besides, in a sentence, or empty")
+    conversation: dict[str, Any] = Field(description="what happened after the answer")
+    report_data: dict[str, Any] = Field(description="what was found out there, by field")
 
 
 class CallWithAttempts(Call):

@@ -19,7 +19,7 @@ CALL_COLUMNS = (
     "sent_at", "ringing_at", "answered_at", "ended_at", "talk_seconds", "payload",
     "campaign_id", "number_dialed", "retry_after", "flags", "detail", "attempt_created_at",
     "first_provisional_at", "billed_seconds", "rtp_packets_sent", "rtp_packets_received",
-    "requeued", "created_at", "updated_at", "erased_at",
+    "requeued", "created_at", "updated_at", "erased_at", "conversation", "report_data",
 )  # fmt: skip
 ATTEMPT_COLUMNS = (
     "call_id", "campaign_id", "number", "attempt", "attempt_id", "status", "status_label",
@@ -28,6 +28,7 @@ ATTEMPT_COLUMNS = (
     "q850", "retry_after", "local_cause", "rang", "answered", "hung_up_by", "sent_at",
     "first_provisional_at", "ringing_at", "answered_at", "hung_up_at", "talk_seconds",
     "billed_seconds", "rtp_packets_sent", "rtp_packets_received", "payload",
+    "conversation", "report_data",
 )  # fmt: skip
 
 
@@ -78,6 +79,8 @@ def of_call(row: ReportRow) -> tuple[Value, ...]:
         call.created_at,
         call.updated_at,
         row.erased_at,
+        dict(row.conversation),
+        dict(row.report_data),
     )
 
 
@@ -126,4 +129,6 @@ def of_attempt(row: AttemptRow) -> tuple[Value, ...]:
         seen.rtp_packets_sent if known else None,
         seen.rtp_packets_received if known else None,
         dict(row.payload),
+        dict(row.conversation),
+        dict(row.report_data),
     )

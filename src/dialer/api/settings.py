@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
+    from dialer.config_bots import Bots
+
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[\w.-]+)?")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,512}=*")
@@ -43,6 +45,7 @@ class ApiSettings:
     None, or why this node cannot place calls now. `event_streams`: how many may be open at a time.
     `webhook_rules`: which addresses webhooks may have; `secret_box` seals their secrets, and
     `webhook_window` is how long they are tried.
+    `bots`: which ones campaigns may name; without, every one is taken.
     """
 
     bind_host: str = "127.0.0.1"
@@ -63,6 +66,7 @@ class ApiSettings:
     webhook_rules: WebhookRules = dataclasses.field(default_factory=WebhookRules)
     secret_box: SecretBox = dataclasses.field(default_factory=SecretBox, repr=False)
     webhook_window: dt.timedelta = dt.timedelta(hours=24)
+    bots: Bots | None = None
 
     def __post_init__(self) -> None:
         for host in (self.bind_host, *self.allowed_hosts):

@@ -56,6 +56,7 @@ class RetryKind(enum.StrEnum):
     ONCE = "once"  # after the first such outcome of a call, not after the second
     SOON = "soon"  # the call goes back to what it was, as if nothing had happened
     IF_REDIAL_INTERRUPTED = "if redial_interrupted"  # where the campaign says so
+    IF_FALLBACK_IS_RETRY = "if fallback is retry"  # where on_answer says so of its bot
 
 
 class Failover(enum.StrEnum):

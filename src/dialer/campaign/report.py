@@ -7,15 +7,15 @@ import datetime as dt
 import io
 import json
 import re
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 Value: TypeAlias = (
-    "str | int | float | bool | dt.datetime | Sequence[str] | Mapping[str, str] | None"
+    "str | int | float | bool | dt.datetime | Sequence[str] | Mapping[str, Any] | None"
 )
-"""What a column of a report holds: several texts, or a payload, in one cell too."""
+"""What a column of a report holds: several texts, or an object of JSON, in one cell too."""
 
 # What a spreadsheet takes as the start of a formula, full-width forms included.
 FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]")

@@ -54,6 +54,7 @@ class RetryPolicy:
     interval: dt.timedelta
     by_outcome: Mapping[str, dt.timedelta] = dataclasses.field(default_factory=dict)
     redial_interrupted: bool = False
+    redial_bot_failure: bool = False
     technical_cap: int = 10
     jitter: float = 0.0
     calendar: Calendar | None = None
@@ -140,6 +141,8 @@ def _wanted(kind: RetryKind, declined: int, policy: RetryPolicy) -> bool:
             return declined == 1
         case RetryKind.IF_REDIAL_INTERRUPTED:
             return policy.redial_interrupted
+        case RetryKind.IF_FALLBACK_IS_RETRY:
+            return policy.redial_bot_failure
 
 
 def _wait(rule: Rule, evidence: Evidence, policy: RetryPolicy) -> dt.timedelta:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt  # noqa: TC003 - pydantic needs it at run time
+import json
 import unicodedata
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -60,7 +62,58 @@ class HangUp(_Settings):
     after_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
 
 
-OnAnswer = Annotated[PlayPrompt | HangUp, Field(discriminator="kind")]
+class TryAgainLater(_Settings):
+    """Where a bot fails: hang up, and call again as after an outcome that is retried."""
+
+    kind: Literal["retry"] = "retry"
+
+
+Fallback = Annotated[PlayPrompt | HangUp | TryAgainLater, Field(discriminator="kind")]
+MOST_PARAMETER_BYTES = 8 * 1024
+
+
+def _websocket_url(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.hostname or parts.username is not None or parts.fragment:
+        raise ValueError("must name a host, without user and fragment")
+    if parts.port == 0:
+        raise ValueError("must not have port 0")
+    return url
+
+
+def _few(parameters: dict[str, str]) -> dict[str, str]:
+    if len(json.dumps(parameters, ensure_ascii=False).encode()) > MOST_PARAMETER_BYTES:
+        raise ValueError(f"is larger than {MOST_PARAMETER_BYTES} bytes")
+    return parameters
+
+
+class LetBotSpeak(_Settings):
+    """On answer: a bot at a WebSocket leads the call (docs/bots.md).
+
+    `secret` names a header of the configuration that goes with the handshake. `fallback` is done
+    where the bot is away or fails.
+    """
+
+    kind: Literal["bot"] = "bot"
+    url: Annotated[
+        str,
+        StringConstraints(pattern=r"^wss?://[^\s]+$", max_length=2048),
+        Printable,
+        AfterValidator(_websocket_url),
+    ]
+    parameters: Annotated[
+        dict[
+            Annotated[str, StringConstraints(min_length=1, max_length=100), Printable],
+            Annotated[str, Printable],
+        ],
+        AfterValidator(_few),
+    ] = Field(default_factory=dict)
+    secret: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    connect_timeout_seconds: Annotated[float, Field(ge=0.1, le=30)] = 5
+    fallback: Fallback = HangUp()
+
+
+OnAnswer = Annotated[PlayPrompt | HangUp | LetBotSpeak, Field(discriminator="kind")]
 
 
 def _zone(name: str) -> str:

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from dialer import prompts
+from dialer.conversation.bot import BotConversation, BotRequest
+from dialer.conversation.ending import Cause, ConversationEnd
 from dialer.conversation.prompt import HELLO, hang_up_after, play_prompt
+from dialer.engine.bot_access import BotAccess
 from dialer.ua.audio import AudioError, AudioLibrary
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+    from uuid import UUID
 
     from dialer.clock import Clock
     from dialer.store.records import ClaimedCall
     from dialer.ua.outbound import OutboundCall
 
+log = structlog.get_logger(__name__)
+
 
 class Conversations:
     """Runs `on_answer` of the campaign; `folder` holds the files that it may name."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, bots: BotAccess | None = None) -> None:
         self._folders = (folder, HELLO.parent)
         self._clock = clock
+        self._bots = bots or BotAccess()
         self._library = AudioLibrary()
 
-    async def __call__(self, claimed: ClaimedCall, call: OutboundCall) -> None:
+    async def __call__(
+        self, claimed: ClaimedCall, attempt_id: UUID, call: OutboundCall
+    ) -> ConversationEnd:
         """Hold the conversation and hang up; raises AudioError for a prompt that is not there."""
         wanted = claimed.on_answer
+        if wanted.get("kind") == "bot":
+            return await self._let_bot_speak(claimed, attempt_id, call)
+        await self._say(wanted, call)
+        return ConversationEnd()
+
+    async def _say(self, wanted: Mapping[str, Any], call: OutboundCall) -> None:
         if wanted.get("kind") == "prompt":
             try:
                 path = self.prompt(str(wanted["file"]))
@@ -37,9 +55,59 @@ class Conversations:
         else:
             await hang_up_after(call, float(wanted.get("after_seconds", 0)), self._clock)
 
+    async def _let_bot_speak(
+        self, claimed: ClaimedCall, attempt_id: UUID, call: OutboundCall
+    ) -> ConversationEnd:
+        wanted = claimed.on_answer
+        url, name = str(wanted["url"]), wanted.get("secret")
+        headers = {}
+
+        async def fall_back() -> str:
+            try:
+                await self._say(wanted.get("fallback", {}), call)
+            except AudioError as error:
+                log.error("a bot's fallback failed", call=claimed.id, reason=str(error))  # noqa: TRY400 - the line says it all
+                return f"and its fallback: {error}"
+            return ""
+
+        if name is not None:
+            secret = self._bots.bots.secret_for(url, name)
+            if secret is None:  # the configuration has changed since the campaign was made
+                why = f"the bot failed: no {name!r} in bots.secrets of the configuration covers it"
+                log.warning("a bot's secret is missing", call=claimed.id, secret=name)
+                await fall_back()
+                return ConversationEnd(Cause.BOT_FAILED, why)
+            headers[secret.header] = self._bots.headers[name]
+        conversation = BotConversation(
+            call,
+            BotRequest(
+                url=url,
+                account_sid=f"AC{claimed.account_id:032x}",
+                call_sid=f"CA{attempt_id.hex}",
+                parameters=parameters_of(claimed),
+                headers=headers,
+                connect_timeout=float(wanted.get("connect_timeout_seconds", 5)),
+            ),
+            self._bots.settings,
+            self._clock,
+            fallback=fall_back,
+        )
+        return await conversation.hold()
+
     def prompt(self, name: str) -> Path:
         """Find a prompt in the folder, or among those that come with the dialer."""
         path = prompts.find(self._folders, name)
         if path is None:
             raise AudioError(f"no prompt {name!r} in {self._folders[0]}")
         return path
+
+
+def parameters_of(claimed: ClaimedCall) -> dict[str, str]:
+    """Return what a bot is told of a call: the list's columns, the campaign's own, and ours."""
+    return {
+        **claimed.payload,
+        **claimed.on_answer.get("parameters", {}),
+        "number": claimed.number,
+        "campaign_id": str(claimed.campaign_id),
+        "call_id": str(claimed.id),
+    }

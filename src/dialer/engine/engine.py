@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dialer.campaign.outcome_table import OutcomeTable
     from dialer.campaign.windows import Span
     from dialer.clock import Clock
+    from dialer.conversation.ending import ConversationEnd
     from dialer.engine.trace_writer import TraceWriter
     from dialer.engine.trunk_set import TrunkSet, TrunkState
     from dialer.metrics import Metrics
@@ -63,7 +64,7 @@ class Engine:
         trunks: TrunkSet,
         table: OutcomeTable,
         metrics: Metrics,
-        converse: Callable[[ClaimedCall, OutboundCall], Coroutine[Any, Any, None]],
+        converse: Callable[[ClaimedCall, UUID, OutboundCall], Coroutine[Any, Any, ConversationEnd]],
         node: str,
         lease_seconds: float = 15.0,
         batch: int = 50,

@@ -10,6 +10,7 @@ import structlog
 
 from dialer.campaign import failover
 from dialer.campaign.evidence import LocalCause
+from dialer.conversation.ending import Cause, ConversationEnd
 from dialer.engine import alarms, placer
 from dialer.store.errors import Unavailable
 from dialer.store.records import AttemptResult, FailedLeg
@@ -41,6 +42,7 @@ log = structlog.get_logger(__name__)
 class LiveCall:
     """One call of ours; `override` replaces the local cause when we ended it for a reason.
 
+    `said` is what came of its `conversation`, once that is over.
     `trunk` and `outbound` are those of the latest leg, `tried` the trunks of all, `failed` the
     rules by which the earlier ones ended.
     """
@@ -51,6 +53,8 @@ class LiveCall:
     outbound: OutboundCall | None = None
     answered: bool = False
     override: LocalCause | None = None
+    conversation: asyncio.Task[ConversationEnd] | None = None
+    said: ConversationEnd = dataclasses.field(default_factory=ConversationEnd)
     lost: bool = False
     tried: list[str] = dataclasses.field(default_factory=list)
     failed: list[Rule] = dataclasses.field(default_factory=list)
@@ -64,8 +68,9 @@ class LiveCall:
 class LiveCalls:
     """Places calls, follows them, and hands their records to the recorder.
 
-    `converse` is run for each answered call and ends it by hanging up. `on_free` is told of every
-    call that is over. `traces`, if any, keep what passes of each call.
+    `converse` is run for each answered call and ends it by hanging up; a call is over when its
+    conversation is, which may outlast it a little. `on_free` is told of every call that is over.
+    `traces`, if any, keep what passes of each call.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that a call touches while it is live
@@ -79,7 +84,7 @@ class LiveCalls:
         failover: Failover,
         table: OutcomeTable,
         metrics: Metrics,
-        converse: Callable[[ClaimedCall, OutboundCall], Coroutine[Any, Any, None]],
+        converse: Callable[[ClaimedCall, UUID, OutboundCall], Coroutine[Any, Any, ConversationEnd]],
         on_free: Callable[[], None],
         traces: TraceWriter | None = None,
     ) -> None:
@@ -95,7 +100,6 @@ class LiveCalls:
         self._on_free = on_free
         self._traces = traces
         self._calls: dict[UUID, LiveCall] = {}
-        self._conversations: set[asyncio.Task[None]] = set()
         self._going_on: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -127,7 +131,7 @@ class LiveCalls:
         if self._traces is not None:
             self._traces.begin(live.attempt_id, prepared)
         live.outbound = self._agent.place(prepared, lambda event: self._happened(live, event))
-        live.outbound.result.add_done_callback(lambda result: self._over(live, result.result()))
+        live.outbound.result.add_done_callback(lambda result: self._ended(live, result.result()))
 
     def lost(self, attempt_id: UUID) -> None:
         """Hang up a call that another node has taken over, and forget it."""
@@ -157,10 +161,12 @@ class LiveCalls:
             self._end(live)
 
     def abandon_all(self) -> None:
-        """Wait no longer for the far ends of calls that were hung up."""
+        """Wait no longer for the far ends of calls that were hung up, nor for conversations."""
         for task in self._going_on:
             task.cancel()
         for live in list(self._calls.values()):
+            if live.conversation is not None:
+                live.conversation.cancel()
             if live.outbound is not None:
                 live.outbound.abandon()
 
@@ -185,21 +191,30 @@ class LiveCalls:
     def _begin_conversation(self, live: LiveCall) -> None:
         if live.outbound is None or live.outbound.result.done():
             return
-        task = asyncio.create_task(
-            self._converse(live.claimed, live.outbound), name=f"conversation-{live.attempt_id}"
+        live.conversation = asyncio.create_task(
+            self._converse(live.claimed, live.attempt_id, live.outbound),
+            name=f"conversation-{live.attempt_id}",
         )
-        self._conversations.add(task)
-        task.add_done_callback(self._conversation_over(live))
+        live.conversation.add_done_callback(lambda task: self._conversation_over(live, task))
 
-    def _conversation_over(self, live: LiveCall) -> Callable[[asyncio.Task[None]], None]:
-        def over(task: asyncio.Task[None]) -> None:
-            self._conversations.discard(task)
-            if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("conversation failed", call=live.claimed.id, error=str(error))
-                live.override = live.override or LocalCause.BOT_FAILED
-                self._end(live)
+    def _conversation_over(self, live: LiveCall, task: asyncio.Task[ConversationEnd]) -> None:
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            log.error("conversation failed", call=live.claimed.id, error=str(error))
+            live.said = ConversationEnd(Cause.BOT_FAILED, detail=str(error))
+            self._end(live)
+        else:
+            live.said = task.result()
+        if live.said.cause is not None:
+            live.override = live.override or LocalCause(live.said.cause.value)
 
-        return over
+    def _ended(self, live: LiveCall, result: CallResult) -> None:
+        """Take in the end of a leg once its conversation, if it had one, is over too."""
+        if live.conversation is None:
+            self._over(live, result)
+        else:  # behind _conversation_over, which was there before
+            live.conversation.add_done_callback(lambda _: self._over(live, result))
 
     def _over(self, live: LiveCall, result: CallResult) -> None:
         """Take in the end of a leg: the attempt goes on over another trunk, or ends with it."""
@@ -224,6 +239,9 @@ class LiveCalls:
             evidence=placer.leg_evidence(result),
             leg_ordinal=live.ordinal,
             flags=placer.flags_of(rule, result),
+            detail=live.said.detail,
+            conversation=live.said.record,
+            report_data=live.said.report_data,
         )
         if live.override is None and self._goes_on(live, rule, evidence):
             task = asyncio.create_task(

@@ -189,6 +189,7 @@ def judge(
                 for outcome, seconds in retry.retry_by_outcome.items()
             },
             redial_interrupted=retry.redial_interrupted,
+            redial_bot_failure=retry.redial_bot_failure,
             jitter=random.random() * retry.jitter_percent / 100,  # noqa: S311 - it spreads calls
             calendar=retry.calendar,
         ),

@@ -46,4 +46,4 @@ class Frames:
         """Return the same audio in `codec`."""
         if codec == self.codec:
             return self
-        return Frames.of(g711.decode(self.data, self.codec), codec)
+        return Frames(codec, g711.recode(self.data, self.codec, codec))

@@ -78,6 +78,12 @@ _ENCODED = {
     "PCMU": _encode_mu_law(_SAMPLES).astype(np.uint8),
     "PCMA": _encode_a_law(_SAMPLES).astype(np.uint8),
 }
+_RECODED = {
+    (origin, codec): _ENCODED[codec][_DECODED[origin].view(np.uint16)].tobytes()
+    for origin in CODECS
+    for codec in CODECS
+    if origin != codec
+}
 _SILENCE = {codec: table[:1].tobytes() for codec, table in _ENCODED.items()}
 
 
@@ -89,6 +95,11 @@ def encode(samples: Samples, codec: str) -> bytes:
 def decode(payload: bytes, codec: str) -> Samples:
     """Return one int16 sample for each octet; `codec` is "PCMU" or "PCMA"."""
     return _DECODED[codec][np.frombuffer(payload, dtype=np.uint8)]
+
+
+def recode(payload: bytes, origin: str, codec: str) -> bytes:
+    """Return the same audio in another codec, octet for octet."""
+    return payload if origin == codec else payload.translate(_RECODED[origin, codec])
 
 
 def silence(samples: int, codec: str) -> bytes:

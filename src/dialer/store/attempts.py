@@ -166,7 +166,8 @@ WITH input AS MATERIALIZED (
     FROM jsonb_to_recordset($3) AS i (
         call_id bigint, attempt_id uuid, leg_ordinal integer, flags text[], outcome text,
         rule text, status text, final_status text, counted boolean, next_attempt_at timestamptz,
-        technical_in_a_row integer, declined integer, then_dials text, evidence jsonb)
+        technical_in_a_row integer, declined integer, then_dials text, evidence jsonb,
+        detail text, conversation jsonb, report_data jsonb)
     JOIN calls AS k ON k.id = i.call_id
     JOIN accounts AS p ON p.id = k.account_id
 ), campaign AS (
@@ -223,7 +224,8 @@ WITH input AS MATERIALIZED (
 ), attempt AS (
     UPDATE attempts AS a
     SET node = $1, epoch = $2, outcome = v.outcome, rule = v.rule, status = v.becomes,
-        counted = v.counted, flags = v.flags, billed_seconds = v.billed,
+        counted = v.counted, flags = v.flags, billed_seconds = v.billed, detail = v.detail,
+        conversation = v.conversation, report_data = v.report_data,
         ended_at = clock_timestamp()
     FROM verdict AS v JOIN moved AS m ON m.attempt_id = v.attempt_id
     WHERE a.id = v.attempt_id
@@ -387,6 +389,9 @@ async def record_results(
             "attempt_id": str(result.attempt_id),
             "leg_ordinal": result.leg_ordinal,
             "flags": rows.plain(result.flags),
+            "detail": rows.clean(result.detail),
+            "conversation": rows.json_values(result.conversation),
+            "report_data": rows.json_values(result.report_data),
             "evidence": rows.plain(result.evidence),
         }
         for result in results

@@ -53,7 +53,7 @@ ORDER BY n.rank
 # Of each attempt the leg that decided it, which is its last.
 _JOB = """
 SELECT k.id AS job_id, k.number, k.payload, k.status, k.last_outcome, k.cancelled_at,
-    k.attempts, a.ordinal, a.outcome, '{}'::jsonb AS report_data,
+    k.attempts, a.ordinal, a.outcome, a.report_data,
     a.created_at AS began_at, a.ended_at, l.answered_at, l.talk_seconds
 FROM calls AS k {attempts}
 LEFT JOIN LATERAL (

@@ -55,7 +55,10 @@ SET number = 'erased-' || id, next_number = 'erased-' || id, alternates = '{}', 
     problem = '', erased_at = clock_timestamp()
 WHERE id = ANY($1::bigint[])
 """
-ATTEMPTS = "UPDATE attempts SET detail = '' WHERE call_id = ANY($1::bigint[]) AND detail <> ''"
+ATTEMPTS = """
+UPDATE attempts SET detail = '', conversation = '{}', report_data = '{}'
+WHERE call_id = ANY($1::bigint[]) AND (detail, conversation, report_data) <> ('', '{}', '{}')
+"""
 # Code, cause and times stay. A phrase or a Reason may name the person, and so may every address.
 LEGS = """
 UPDATE legs AS l

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
 
@@ -372,6 +372,13 @@ def _claimed(row: rows.Row) -> ClaimedCall:
         ring_timeout_seconds=row["ring_timeout_seconds"],
         max_talk_seconds=row["max_talk_seconds"],
         on_answer=row["on_answer"],
-        retry=rows.retry(row),
+        retry=dataclasses.replace(
+            rows.retry(row), redial_bot_failure=_redials_bot_failure(row["on_answer"])
+        ),
         history=rows.history(row),
     )
+
+
+def _redials_bot_failure(on_answer: Mapping[str, Any]) -> bool:
+    """Whether the campaign wants a person called again whom a bot could not speak to."""
+    return bool(on_answer.get("fallback", {}).get("kind") == "retry")

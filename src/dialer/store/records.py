@@ -283,7 +283,10 @@ class Leg:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of a call with its legs; `outcome`, `rule`, `status` are None while it runs."""
+    """One attempt of a call with its legs; `outcome`, `rule`, `status` are None while it runs.
+
+    `detail`, `conversation` and `report_data` are those of `AttemptResult`.
+    """
 
     id: UUID
     ordinal: int
@@ -296,6 +299,9 @@ class Attempt:
     created_at: dt.datetime
     ended_at: dt.datetime | None
     legs: tuple[Leg, ...]
+    detail: str = ""
+    conversation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    report_data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -325,6 +331,8 @@ class ReportRow:
     billed_seconds: int | None
     requeued: int
     erased_at: dt.datetime | None
+    conversation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    report_data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -356,6 +364,8 @@ class AttemptRow:
     caller_id: str | None
     sip_call_id: str | None
     evidence: LegEvidence | None
+    conversation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    report_data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -398,6 +408,7 @@ class RetrySettings:
     redial_interrupted: bool
     jitter_percent: int = 0
     calendar: Calendar | None = None
+    redial_bot_failure: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -532,7 +543,11 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """An attempt that is over: its verdict, and the evidence of the leg that decided it."""
+    """An attempt that is over: its verdict, and the evidence of the leg that decided it.
+
+    `detail` is a sentence for a person, or empty; `conversation` what happened after the answer,
+    `report_data` what was found out there, both in plain values of JSON.
+    """
 
     call_id: int
     attempt_id: UUID
@@ -540,6 +555,9 @@ class AttemptResult:
     evidence: LegEvidence
     leg_ordinal: int = 0
     flags: tuple[str, ...] = ()
+    detail: str = ""
+    conversation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    report_data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

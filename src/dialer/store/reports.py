@@ -68,7 +68,9 @@ WITH_ATTEMPTS = """
 
 CALLS = """
 SELECT k.*, a.created_at AS attempt_created_at, coalesce(a.flags, '{}') AS flags, a.detail,
-    a.billed_seconds, l.trunk AS leg_trunk, l.number AS dialed, l.caller_id, l.sip_call_id,
+    a.billed_seconds, coalesce(a.conversation, '{}') AS conversation,
+    coalesce(a.report_data, '{}') AS report_data, l.trunk AS leg_trunk, l.number AS dialed,
+    l.caller_id, l.sip_call_id,
     l.code, l.phrase, l.reasons, l.q850, l.retry_after, l.local_cause, l.rang, l.answered,
     l.hung_up_by, l.provisionals, l.sent_at, l.first_provisional_at, l.ringing_at, l.answered_at,
     l.ended_at, l.talk_seconds, l.rtp_packets_sent, l.rtp_packets_received
@@ -168,6 +170,8 @@ def _call_row(row: rows.Row) -> ReportRow:
         billed_seconds=row["billed_seconds"],
         requeued=row["requeued"],
         erased_at=row["erased_at"],
+        conversation=row["conversation"],
+        report_data=row["report_data"],
     )
 
 
@@ -196,4 +200,6 @@ def _attempt_row(row: rows.Row) -> AttemptRow:
         caller_id=row["caller_id"],
         sip_call_id=row["sip_call_id"],
         evidence=rows.evidence(row) if dialed else None,
+        conversation=row["conversation"],
+        report_data=row["report_data"],
     )

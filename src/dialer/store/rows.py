@@ -75,6 +75,14 @@ def plain(value: Any) -> Any:
     return {clean(str(key)): plain(item) for key, item in value.items()}
 
 
+def json_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain values of JSON by name, their texts as Postgres can hold them."""
+    return {
+        clean(name): clean(value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
+
+
 def parameter(records: Iterable[Any], **more: Any) -> list[dict[str, Any]]:
     """Return records as one JSON array, for `jsonb_to_recordset`."""
     return [plain(record) | more for record in records]
@@ -166,6 +174,9 @@ def attempt(row: Row, legs: Iterable[Leg]) -> Attempt:
         created_at=row["created_at"],
         ended_at=row["ended_at"],
         legs=tuple(legs),
+        detail=row["detail"],
+        conversation=row["conversation"],
+        report_data=row["report_data"],
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -18,7 +20,18 @@ def guarded(function: Callable[..., None], *arguments: object) -> None:
     try:
         function(*arguments)
     except Exception as error:  # noqa: BLE001 - one bad event must not stop the others
-        fault, last = repr(error), traceback.extract_tb(error.__traceback__)[-1]
-    else:
-        return
-    _log.error("a callback failed", fault=fault, at=f"{last.filename}:{last.lineno}")
+        _tell(error)
+
+
+def asked(function: Callable[..., T], *arguments: object) -> T | None:
+    """Return what a function says that may be at fault, None where it is."""
+    try:
+        return function(*arguments)
+    except Exception as error:  # noqa: BLE001 - as above
+        _tell(error)
+        return None
+
+
+def _tell(error: Exception) -> None:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    _log.error("a callback failed", fault=repr(error), at=f"{last.filename}:{last.lineno}")

@@ -11,8 +11,8 @@ from dialer.rtp import g711, packet
 from dialer.rtp.latch import Latch
 from dialer.rtp.pacing import Due, Pacer
 from dialer.rtp.reception import Reception
-from dialer.sip.sdp import SdpError
-from dialer.ua.guard import guarded
+from dialer.sip.sdp import TELEPHONE_EVENT_PAYLOAD_TYPE, SdpError
+from dialer.ua.guard import asked, guarded
 from dialer.ua.media_ports import MediaError, NoPortAvailable, RtpPorts
 from dialer.ua.srtp import SecureRtp, SrtpError
 
@@ -130,9 +130,11 @@ class MediaStream:
     """The RTP of one call, both ways, on one port.
 
     It listens from the start (early media). Once connected it sends a packet every 20, 40 or 60 ms:
-    what `play` was given, else silence, so that NAT bindings and PBX timeouts stay content.
-    `on_frame(payload_type, payload)`, where set, is called for every packet received;
-    `on_packet(direction, packet, peer)` for every one sent and received, as it is unencrypted.
+    what `play` was given, else what `source` gives, else silence, so that NAT bindings and PBX
+    timeouts stay content. `source`, where set, is asked for each frame of 20 ms when its time has
+    come: 160 octets in `codec`, or None. Each of `listeners` hears every packet received;
+    `on_packet(direction, packet, peer)`, where set, every one sent and received, as it is
+    unencrypted.
     """
 
     def __init__(self, plane: MediaPlane, bound: socket.socket, port: int) -> None:
@@ -145,7 +147,8 @@ class MediaStream:
         self.packets_dropped = 0  # received, but not RTP, not from the peer, or not authentic
         self.secure_only = False  # nothing is received before keys are agreed
         self.reception = Reception(g711.SAMPLE_RATE)
-        self.on_frame: Callable[[int, bytes], None] | None = None
+        self.source: Callable[[], bytes | None] | None = None
+        self.listeners: list[Callable[[packet.Packet], None]] = []
         self.on_packet: Callable[[Direction, bytes, tuple[str, int]], None] | None = None
         self._plane = plane
         self._socket = bound
@@ -166,6 +169,12 @@ class MediaStream:
         self._silent_since: float | None = None  # on hold since then
         self._closed = False
         self._loop.add_reader(bound, self._receive)
+
+    @property
+    def telephone_event_types(self) -> frozenset[int]:
+        """Payload types under which DTMF may come: the one offered, and the peer's own."""
+        ours = frozenset({TELEPHONE_EVENT_PAYLOAD_TYPE})
+        return ours if self.telephone_event is None else ours | {self.telephone_event}
 
     @property
     def packets_received(self) -> int:
@@ -265,6 +274,8 @@ class MediaStream:
                 return playback.next_frame()
             if playback.done.done():
                 self._playback = None  # it has ended, or nobody wants it any more
+        if self.source is not None:
+            return asked(self.source) or self._silence
         return self._silence
 
     def _set_sending(self, *, sending: bool) -> None:
@@ -307,5 +318,5 @@ class MediaStream:
         )
         if self.on_packet is not None:
             guarded(self.on_packet, "received", data, address)
-        if self.on_frame is not None:
-            self.on_frame(received.payload_type, received.payload)
+        for listener in tuple(self.listeners):
+            guarded(listener, received)

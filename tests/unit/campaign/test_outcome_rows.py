@@ -37,6 +37,7 @@ TIMED_OUT = {"code": 487, "provisional": True}
 
 NO, YES, ONCE, SOON = RetryKind.NO, RetryKind.YES, RetryKind.ONCE, RetryKind.SOON
 IF_ASKED = RetryKind.IF_REDIAL_INTERRUPTED
+IF_RETRY = RetryKind.IF_FALLBACK_IS_RETRY
 CAMPAIGN = None  # the campaign's interval
 C, F = True, False  # counts, does not count
 
@@ -47,7 +48,7 @@ ROWS = [
     ("machine", local(L.MACHINE, code=200, answered=True), "machine", "machine", "answered", NO, CAMPAIGN, C, "no", "healthy"),
     ("fax", local(L.FAX, code=200, answered=True), "fax", "fax", "answered", NO, CAMPAIGN, C, "no", "healthy"),
     ("silence", local(L.SILENT, code=200, answered=True), "silent", "silent", "answered", NO, CAMPAIGN, C, "no", "healthy"),
-    ("bot failed", local(L.BOT_FAILED, code=200, answered=True), "bot-failed", "bot_failure", "technical_error", NO, CAMPAIGN, C, "no", "healthy"),
+    ("bot failed", local(L.BOT_FAILED, code=200, answered=True), "bot-failed", "bot_failure", "technical_error", IF_RETRY, CAMPAIGN, C, "no", "healthy"),
     ("ring timeout", local(L.RING_TIMEOUT, rang=True, progressed=True, **TIMED_OUT), "ring-timeout", "no_answer", "completed_without_answer", YES, 60, C, "no", "healthy"),
     ("ring timeout, 183 only", local(L.RING_TIMEOUT, progressed=True, **TIMED_OUT), "ring-timeout", "no_answer", "completed_without_answer", YES, 60, C, "no", "healthy"),
     ("ring timeout, 100 only", local(L.RING_TIMEOUT, **TIMED_OUT), "ring-timeout-only-trying", "unreachable", "completed_without_answer", YES, 60, C, "no", "healthy"),

@@ -140,6 +140,13 @@ def test_an_interrupted_call_is_redialled_only_where_the_campaign_says_so():
     assert (after(lost, policy=asked).status, waits(after(lost, policy=asked))) == (RETRY, 45)
 
 
+def test_whom_a_bot_could_not_speak_to_is_redialled_only_where_the_campaign_says_so():
+    failed = Evidence(local_cause=LocalCause.BOT_FAILED, code=200, answered=True, talking=True)
+    asked = RetryPolicy(max_attempts=3, interval=45 * MINUTE, redial_bot_failure=True)
+    assert after(failed).status is CallStatus.TECHNICAL_ERROR
+    assert (after(failed, policy=asked).status, waits(after(failed, policy=asked))) == (RETRY, 45)
+
+
 @pytest.mark.parametrize("redial", [False, True])
 def test_whoever_has_answered_an_interrupted_call_is_not_rung_again(redial):
     lost = Evidence(local_cause=LocalCause.NODE_LOST, rang=True, answered=True)

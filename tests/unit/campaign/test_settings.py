@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from dialer.campaign.settings import CampaignSettings, HangUp, PlayPrompt
 
+BOT = {"kind": "bot", "url": "wss://bots.example.com/sales?v=2"}
 LEAST = {"name": "Spring", "caller_ids": ["+493023125000"], "trunks": ["main"]}
 
 
@@ -73,7 +74,18 @@ def test_json_is_read_strictly():
         ("ring_timeout_seconds", 14, "greater than or equal to 15"),
         ("ring_timeout_seconds", 121, "less than or equal to 120"),
         ("max_talk_seconds", 0, "greater than or equal to 1"),
-        ("on_answer", {"kind": "bot"}, "does not match any of the expected tags"),
+        ("on_answer", {"kind": "dance"}, "does not match any of the expected tags"),
+        ("on_answer", {"kind": "bot"}, "Field required"),
+        ("on_answer", {"kind": "bot", "url": "https://b.example"}, "should match pattern"),
+        ("on_answer", {"kind": "bot", "url": "ws:///bot"}, "must name a host"),
+        ("on_answer", {"kind": "bot", "url": "ws://me:pw@b.example"}, "must name a host"),
+        ("on_answer", {"kind": "bot", "url": "ws://b.example/#x"}, "must name a host"),
+        ("on_answer", {"kind": "bot", "url": "ws://b.example:99999"}, "Port out of range"),
+        ("on_answer", {"kind": "bot", "url": "ws://b.example:0"}, "must not have port 0"),
+        ("on_answer", {"kind": "bot", "url": "ws://[b.example"}, "Invalid IPv6 URL"),
+        ("on_answer", BOT | {"parameters": {"a": "x" * 9000}}, "is larger than 8192 bytes"),
+        ("on_answer", BOT | {"fallback": {"kind": "bot"}}, "does not match any of the expected"),
+        ("on_answer", BOT | {"connect_timeout_seconds": 31}, "less than or equal to 30"),
         ("on_answer", {"kind": "prompt"}, "Field required"),
         ("on_answer", {"kind": "prompt", "file": "x", "loop": True}, "Extra inputs"),
         ("on_answer", {"kind": "hang_up", "after_seconds": -1}, "greater than or equal to 0"),
@@ -109,3 +121,10 @@ def test_a_caller_id_never_carries_anything_but_digits(text):
         return
     assert kept == text
     assert set(text) <= set("+0123456789")
+
+
+def test_a_bot_has_a_fallback_that_hangs_up():
+    bot = settings(on_answer=BOT).on_answer
+    assert (bot.fallback, bot.connect_timeout_seconds, bot.secret) == (HangUp(), 5, None)
+    later = settings(on_answer=BOT | {"fallback": {"kind": "retry"}}).on_answer
+    assert later.fallback.kind == "retry"

@@ -123,3 +123,10 @@ def test_silence_is_the_code_of_zero(codec, code):
 def test_nothing_in_nothing_out(codec):
     assert g711.encode(np.array([], dtype=np.int16), codec) == b""
     assert len(g711.decode(b"", codec)) == 0
+
+
+@pytest.mark.parametrize(("origin", "codec"), [("PCMU", "PCMA"), ("PCMA", "PCMU")])
+def test_recoding_is_decoding_and_encoding(origin, codec):
+    octets = bytes(range(256))
+    assert g711.recode(octets, origin, codec) == g711.encode(g711.decode(octets, origin), codec)
+    assert g711.recode(octets, origin, origin) == octets

@@ -1,0 +1,262 @@
+"""Calls led by bots: how punctual speech leaves, and how fast what is heard reaches the bot.
+
+`python bench/bots.py [--calls 200] [--seconds 20]`. This process holds the dialer's side of every
+call: RTP both ways and a WebSocket each. A second one plays all far ends and all bots; it sends
+RTP, and speech by WebSocket, every 20 ms for each call, spread over the 20 ms as real ones are.
+Punctual is what leaves within 5 ms of its time, quick what reaches the bot within 5 ms of its RTP.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import gc
+import json
+import os
+import resource
+import struct
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, cast
+
+import uvloop
+from aiohttp import web
+
+from dialer.clock import SystemClock
+from dialer.conversation.bot import BotConversation, BotRequest
+from dialer.conversation.bot_connection import BotSettings
+from dialer.rtp.packet import Numbering
+from dialer.sip.sdp import Negotiated
+from dialer.ua.call import CallResult
+from dialer.ua.media import MediaPlane
+
+if TYPE_CHECKING:
+    from dialer.ua.media import MediaStream
+
+FRAME = 0.020
+SLICES = 10  # of the 20 ms, over which the far ends are spread
+LIMIT = 0.005  # seconds
+STAMP = struct.Struct("!dx")  # nine octets, which are twelve of base64
+SETTLE = 3.0  # seconds that are not measured
+SPEECH = base64.b64encode(b"\x21" * 160).decode()
+
+
+class FarEnds(asyncio.DatagramProtocol):
+    """All far ends and all bots of the second process."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Numbering, tuple[str, int], web.WebSocketResponse, str]] = []
+        self.delays: list[float] = []
+        self.measuring = False
+        self.received = 0
+        self.transport: asyncio.DatagramTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, _data: bytes, _address: object) -> None:
+        self.received += 1
+
+    async def bot(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        async for message in socket:
+            text = message.data
+            if text.startswith('{"event":"media"'):
+                at = text.index('"payload":"') + len('"payload":"')
+                (sent,) = STAMP.unpack(base64.b64decode(text[at : at + 12]))
+                if self.measuring:
+                    self.delays.append(time.monotonic() - sent)
+            elif '"start"' in text:
+                start = json.loads(text)["start"]
+                port = int(start["customParameters"]["rtp_port"])
+                numbering = Numbering(
+                    payload_type=0, samples=160, ssrc=port, sequence=1, timestamp=1
+                )
+                said = json.dumps(
+                    {
+                        "event": "media",
+                        "streamSid": start["streamSid"],
+                        "media": {"payload": SPEECH},
+                    }
+                )
+                self.calls.append((numbering, ("127.0.0.1", port), socket, said))
+        return socket
+
+    async def talk(self) -> None:
+        """Send, slice by slice."""
+        loop, piece = asyncio.get_running_loop(), 0
+        at = loop.time()
+        while True:
+            for numbering, address, socket, said in self.calls[piece % SLICES :: SLICES]:
+                stamp = STAMP.pack(time.monotonic())
+                self.transport.sendto(numbering.packet(stamp + b"\x21" * 151), address)
+                with contextlib.suppress(ConnectionError):
+                    await socket.send_str(said)
+            piece += 1
+            at += FRAME / SLICES
+            await asyncio.sleep(max(0.0, at - loop.time()))
+
+
+def _used() -> tuple[float, float]:
+    """Return the seconds of processor that this process has used, and the time."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime, time.monotonic()
+
+
+def _busy(begun: tuple[float, float], ended: tuple[float, float]) -> float:
+    return (ended[0] - begun[0]) / (ended[1] - begun[1])
+
+
+async def far_ends() -> None:
+    loop = asyncio.get_running_loop()
+    ends = FarEnds()
+    await loop.create_datagram_endpoint(lambda: ends, local_addr=("127.0.0.1", 0))
+    app = web.Application()
+    app.router.add_get("/", ends.bot)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    print(runner.addresses[0][1], flush=True)
+    talking = asyncio.create_task(ends.talk())
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    gc.freeze()
+    await reader.readline()
+    ends.measuring, begun = True, _used()
+    await reader.readline()
+    ends.measuring = False
+    delays = sorted(ends.delays)
+    print(
+        json.dumps(
+            {
+                "quick": sum(delay <= LIMIT for delay in delays) / len(delays),
+                "median": delays[len(delays) // 2],
+                "99": delays[len(delays) * 99 // 100],
+                "heard": len(delays),
+                "busy": _busy(begun, _used()),
+            }
+        ),
+        flush=True,
+    )
+    talking.cancel()
+    await runner.cleanup()
+
+
+class Call:
+    """A call whose media is real and whose signalling is not there."""
+
+    def __init__(self, media: MediaStream) -> None:
+        self.media = media
+        self.call_id = "bench"
+        self.result = asyncio.get_running_loop().create_future()
+
+    def hang_up(self) -> None:
+        if not self.result.done():
+            self.media.close()
+            self.result.set_result(CallResult("bench"))
+
+
+class Punctuality:
+    """When the packets of a stream left, against the grid of its plane."""
+
+    def __init__(self, plane: MediaPlane, stream: MediaStream, tally: Counter[str]) -> None:
+        self._plane = plane
+        self._tally = tally
+        self._first: tuple[int, int] | None = None  # place on the grid, and timestamp
+        stream.on_packet = self.passed
+
+    def passed(self, direction: str, packet: bytes, _peer: object) -> None:
+        if direction != "sent":
+            return
+        now = time.monotonic()
+        start = self._plane._pacer._start  # noqa: SLF001 - its grid is nobody's business but ours here
+        timestamp = int.from_bytes(packet[4:8], "big")
+        if self._first is None:
+            self._first = int((now + 0.002 - start) / FRAME), timestamp
+        place, first = self._first
+        late = now - start - (place + ((timestamp - first) % 2**32) // 160) * FRAME
+        if self._tally["measuring"]:
+            self._tally["sent"] += 1
+            self._tally["punctual"] += late <= LIMIT
+            self._tally[f"late {min(20, int(late * 1000))}"] += 1
+
+
+async def measure(calls: int, seconds: float) -> None:
+    other = await asyncio.create_subprocess_exec(
+        sys.executable,
+        __file__,
+        "--far-ends",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert other.stdin is not None
+    assert other.stdout is not None
+    port = int(await other.stdout.readline())
+    clock, tally = SystemClock(), Counter()
+    plane = MediaPlane(clock, "127.0.0.1", (30000, 39998))
+    settings = BotSettings(allows=lambda _: True, after_call_seconds=0.1)
+    conversations, lines = [], []
+
+    async def hang_up() -> str:
+        return ""
+
+    for _ in range(calls):
+        call = Call(plane.open())
+        call.media.connect(Negotiated("127.0.0.1", 9, "PCMU", 0))
+        Punctuality(plane, call.media, tally)
+        wanted = BotRequest(
+            f"ws://127.0.0.1:{port}/", "AC", "CA", {"rtp_port": str(call.media.local_port)}
+        )
+        led = BotConversation(call, wanted, settings, clock, fallback=hang_up)
+        conversations.append(asyncio.create_task(led.hold()))
+        lines.append(call)
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(SETTLE)
+    gc.collect()
+    gc.freeze()
+    tally["measuring"] = 1
+    other.stdin.write(b"begin\n")
+    begun = _used()
+    await asyncio.sleep(seconds)
+    busy = _busy(begun, _used())
+    tally["measuring"] = 0
+    other.stdin.write(b"end\n")
+    heard = json.loads(await other.stdout.readline())
+    for call in lines:
+        call.hang_up()
+    ends = await asyncio.gather(*conversations)
+    await other.wait()
+    failed = sum(end.cause is not None for end in ends)
+    print(
+        f"{calls} calls for {seconds:.0f} s, {failed} failed;"
+        f" load of the machine {os.getloadavg()[0]:.1f}"
+    )
+    print(
+        f"frames sent within 5 ms of their time: {tally['punctual'] / tally['sent']:.2%}"
+        f" of {tally['sent']}"
+    )
+    print(
+        f"frames at the bot within 5 ms of their RTP: {heard['quick']:.2%} of {heard['heard']}"
+        f" (median {heard['median'] * 1000:.1f} ms, 99 % {heard['99'] * 1000:.1f} ms)"
+    )
+    print(f"this process used {busy:.0%} of a core, the other one {heard['busy']:.0%}")
+    late = {name: count for name, count in tally.items() if name.startswith("late")}
+    print("ms late:", {name[5:]: late[name] for name in sorted(late, key=lambda one: int(one[5:]))})
+    plane.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--far-ends", action="store_true")
+    options = parser.parse_args()
+    uvloop.run(far_ends() if options.far_ends else measure(options.calls, options.seconds))
+
+
+if __name__ == "__main__":
+    main()

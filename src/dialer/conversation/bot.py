@@ -1,0 +1,355 @@
+"""A conversation that a bot leads over a WebSocket, in the protocol of Twilio Media Streams."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import secrets
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import aiohttp
+import structlog
+
+from dialer.conversation import media_streams
+from dialer.conversation.bot_connection import BotConnection, BotFailure, connect
+from dialer.conversation.bot_link import BotLink
+from dialer.conversation.caller_audio import CODEC_OF_TYPE, CallerAudio
+from dialer.conversation.ending import Cause, ConversationEnd
+from dialer.conversation.media_streams import BotMessageError
+from dialer.conversation.playing_queue import PlayingQueue
+from dialer.rtp import g711
+from dialer.rtp.digits import DigitReader
+from dialer.ua.call import HungUpBy
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from dialer.clock import Clock
+    from dialer.conversation.bot_connection import BotSettings
+    from dialer.rtp.packet import Packet
+    from dialer.ua.outbound import OutboundCall
+
+log = structlog.get_logger(__name__)
+
+MOST_BAD_MESSAGES = 20  # then the bot is broken
+_MOST_FRAMES_OF_PACKET = 3  # after so many of silence the last one of speech has left
+_HOLD_SECONDS = 1.0
+_NORMAL_CLOSING = frozenset({0, 1000, 1005})  # RFC 6455 §7.4.1; 0 stands for a frame without a code
+
+BotAction: TypeAlias = "Callable[[Mapping[str, Any]], str | None]"
+"""Begins what a bot asks for by an event of its own name; returns why it cannot, or None."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BotRequest:
+    """Which bot shall lead a call, and what it is told.
+
+    The identifiers are in Twilio's form; `headers` go with the handshake.
+    """
+
+    url: str
+    account_sid: str
+    call_sid: str
+    parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    connect_timeout: float = 5.0  # seconds
+
+
+class BotConversation:
+    """One answered call led by a bot.
+
+    `fallback` takes over a call whose bot failed, and ends it by hanging up; it returns what went
+    wrong in turn, or "". `actions` are what a bot may ask for besides speech, by the name of the
+    event; any other is answered by an error.
+    """
+
+    def __init__(
+        self,
+        call: OutboundCall,
+        wanted: BotRequest,
+        settings: BotSettings,
+        clock: Clock,
+        *,
+        fallback: Callable[[], Awaitable[str]],
+        actions: Mapping[str, BotAction] | None = None,
+    ) -> None:
+        self._call = call
+        self._over = call.result
+        self._wanted = wanted
+        self._settings = settings
+        self._clock = clock
+        self._fallback = fallback
+        self._actions = actions or {}
+        self._writer = media_streams.StreamWriter(
+            stream_sid="MZ" + secrets.token_hex(16),
+            account_sid=wanted.account_sid,
+            call_sid=wanted.call_sid,
+        )
+        self._queue = PlayingQueue(settings.buffer_seconds)
+        self._heard = CallerAudio()
+        self._digits = DigitReader()
+        self._link: BotLink
+        self._asked_to_hang_up = asyncio.Event()
+        self._played_out = asyncio.Event()
+        self._silent_frames = 0  # since the last frame of speech
+        self._stopped = False  # `stop` was sent
+        self._told = asyncio.Event()  # a result came after that
+        self._report_data: dict[str, media_streams.Field] = {}
+        self._connect_seconds: float | None = None
+        self._bad_messages = 0
+        self._first_bad_message = ""
+
+    async def hold(self) -> ConversationEnd:
+        """Let the bot speak until one side ends the call; hangs up in any case."""
+        failure = ""
+        try:
+            connection = await self._connected()
+            if connection is not None:
+                await self._converse(connection)
+        except BotFailure as error:
+            failure = f"the bot failed: {error}"
+            log.warning("the bot failed", sip_call_id=self._call.call_id, reason=str(error))
+            if wrong := await self._fallback():
+                failure += f"; {wrong}"
+        finally:
+            self._call.hang_up()
+        return ConversationEnd(
+            cause=Cause.BOT_FAILED if failure else None,
+            detail=failure,
+            record=self._record(failure),
+            report_data=self._report_data,
+        )
+
+    async def _connected(self) -> BotConnection | None:
+        """Return the connection, None where the call ends meanwhile; raises `BotFailure`."""
+        began = self._clock.monotonic()
+        wanted = self._wanted
+        connecting = asyncio.create_task(connect(wanted.url, wanted.headers, self._settings))
+        try:
+            await self._wait(wanted.connect_timeout, connecting, self._over)
+        except asyncio.CancelledError:
+            await _abandon(connecting)
+            raise
+        if connecting.done():
+            connection = connecting.result()
+            self._connect_seconds = self._clock.monotonic() - began
+            return connection
+        await _abandon(connecting)
+        if self._over.done():
+            return None
+        raise BotFailure(f"no connection within {wanted.connect_timeout:g} s")
+
+    async def _converse(self, connection: BotConnection) -> None:
+        """Speak and listen until the call is over or to be ended; raises `BotFailure`."""
+        media = self._call.media
+        self._link = BotLink(
+            connection.websocket.send_str,
+            round(self._settings.unread_seconds / g711.FRAME_SECONDS),
+        )
+        self._link.send(self._writer.connected())
+        self._link.send(self._writer.start(self._wanted.parameters))
+        media.listeners.append(self._received)
+        media.source = self._next_frame
+        sending = asyncio.create_task(self._link.run(), name="to-bot")
+        reading = asyncio.create_task(self._read(connection.websocket), name="from-bot")
+        orderly = False
+        try:
+            await self._until_it_ends(reading)
+            self._call.hang_up()
+            await self._take_leave(reading)
+            orderly = True
+        finally:
+            media.source = None
+            media.listeners.remove(self._received)
+            sending.cancel()
+            reading.cancel()
+            # what went wrong by now is told already, or of no matter since the call is over
+            await asyncio.gather(sending, reading, return_exceptions=True)
+            await (connection.close() if orderly else connection.abort())
+
+    async def _until_it_ends(self, reading: asyncio.Task[None]) -> None:
+        """Wait until the call is over, or the bot has ended it and was heard to the end."""
+        overflow = asyncio.create_task(self._link.overflow.wait())
+        asked = asyncio.create_task(self._asked_to_hang_up.wait())
+        try:
+            await self._wait(None, reading, self._over, overflow, asked)
+            if self._over.done():
+                return
+            if overflow.done():
+                raise BotFailure(f"it has not read for {self._settings.unread_seconds:g} s")
+            if reading.done():
+                reading.result()
+        finally:
+            overflow.cancel()
+            asked.cancel()
+        self._asked_to_hang_up.set()  # by closing the stream, too
+        if self._queue or self._silent_frames < _MOST_FRAMES_OF_PACKET:
+            self._played_out.clear()
+            playing = asyncio.create_task(self._played_out.wait())
+            # on hold nothing is played, and nobody knows for how long
+            await self._wait(self._queue.queued_seconds + _HOLD_SECONDS, playing, self._over)
+            playing.cancel()
+
+    async def _take_leave(self, reading: asyncio.Task[None]) -> None:
+        """Say that the stream is over; unless the bot itself ended it, wait for its result."""
+        self._stopped = True
+        self._call.media.source = None
+        self._link.send(self._writer.stop())
+        enough = self._link.empty if self._asked_to_hang_up.is_set() else self._told
+        waiting = asyncio.create_task(enough.wait())
+        await self._wait(self._settings.after_call_seconds, reading, waiting)
+        waiting.cancel()
+
+    async def _wait(self, seconds: float | None, *ends: asyncio.Future[Any]) -> None:
+        """Wait for the first of some ends, no longer than so many seconds."""
+        patience = None
+        if seconds is not None:
+            patience = asyncio.ensure_future(self._clock.sleep(seconds))
+        waited_for = {*ends, patience} if patience is not None else {*ends}
+        try:
+            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if patience is not None:
+                patience.cancel()
+
+    # towards the bot
+
+    def _received(self, packet: Packet) -> None:
+        """Forward a packet of the far end."""
+        if self._stopped:
+            return
+        if packet.payload_type in CODEC_OF_TYPE:
+            for heard in self._heard.take(packet):
+                self._link.send(self._writer.media(*heard))
+        elif packet.payload_type in self._call.media.telephone_event_types:
+            digit = self._digits.take(packet)
+            if digit is not None:
+                self._link.send(self._writer.dtmf(digit))
+
+    def _next_frame(self) -> bytes | None:
+        """Return what to say now, for the ticker, which also counts the time for what is heard."""
+        silence = self._heard.tick()
+        if silence is not None:
+            self._link.send(self._writer.media(*silence))
+        frame = self._queue.next_frame()
+        self._echo(self._queue.reached())
+        if frame is None:
+            self._silent_frames += 1
+            if self._silent_frames >= _MOST_FRAMES_OF_PACKET:
+                self._played_out.set()
+            return None
+        self._silent_frames = 0
+        return g711.recode(frame, "PCMU", self._call.media.codec or "PCMU")
+
+    def _echo(self, marks: list[str]) -> None:
+        for name in marks:
+            self._link.send(self._writer.mark(name))
+
+    # from the bot
+
+    async def _read(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        """Take in what the bot sends, until it closes in order; raises `BotFailure`."""
+        while True:
+            message = await websocket.receive()
+            match message.type:
+                case aiohttp.WSMsgType.TEXT:
+                    self._take(message.data)
+                case aiohttp.WSMsgType.BINARY:
+                    self._bad(BotMessageError("a binary message"))
+                case aiohttp.WSMsgType.CLOSE if message.data in _NORMAL_CLOSING:
+                    return
+                case aiohttp.WSMsgType.CLOSE:
+                    said = f" {message.extra!r}" if message.extra else ""
+                    raise BotFailure(f"it closed the stream with code {message.data}{said}")
+                case _:
+                    raise BotFailure(self._why_gone(websocket.exception() or message.data))
+
+    def _why_gone(self, error: object) -> str:
+        """Return why the connection is gone, other than by an orderly close."""
+        match error:
+            case aiohttp.ServerTimeoutError():
+                seconds = self._settings.heartbeat_seconds / 2
+                return f"it has not answered a ping within {seconds:g} s"
+            case aiohttp.WebSocketError():
+                return f"it broke the rules of WebSocket: {error}"
+        return "the connection to it broke off"
+
+    def _take(self, text: str) -> None:
+        try:
+            self._act(media_streams.parse(text, self._writer.stream_sid))
+        except (BotMessageError, OverflowError) as error:
+            self._bad(error)
+
+    def _act(self, message: media_streams.BotMessage) -> None:
+        match message:
+            case media_streams.Media(audio):
+                self._queue.add(audio)
+            case media_streams.Mark(name):
+                reached = self._queue.mark(name)
+                self._echo([] if reached is None else [reached])
+            case media_streams.Clear():
+                self._echo(self._queue.clear())
+            case media_streams.HangUp():
+                self._asked_to_hang_up.set()
+            case media_streams.Result(fields):
+                self._report_data = media_streams.merged(self._report_data, fields)
+                if self._stopped:
+                    self._told.set()
+            case media_streams.Request(event, body):
+                action = self._actions.get(event)
+                why_not = f"there is no {event} here" if action is None else action(body)
+                if why_not:
+                    self._link.send(self._writer.error(event, why_not))
+
+    def _bad(self, error: Exception) -> None:
+        """Count a message that is none of the protocol; too many of them are a failure."""
+        self._bad_messages += 1
+        if self._bad_messages == 1:
+            self._first_bad_message = str(error)
+            log.warning(
+                "a bot's message is none", sip_call_id=self._call.call_id, reason=str(error)
+            )
+        if self._bad_messages >= MOST_BAD_MESSAGES:
+            raise BotFailure(
+                f"it sent {self._bad_messages} messages that are none of the protocol;"
+                f" the first: {self._first_bad_message}"
+            )
+
+    # what is kept
+
+    def _record(self, failure: str) -> dict[str, Any]:
+        queue, heard, connected = self._queue, self._heard, self._connect_seconds
+        return {
+            "kind": "bot",
+            "connect_ms": None if connected is None else round(connected * 1000),
+            "seconds_to_bot": _seconds(heard.octets),
+            "seconds_to_caller": _seconds(queue.played),
+            "barge_ins": queue.barge_ins,
+            "cut_seconds": _seconds(queue.cleared),
+            "dropped_seconds": _seconds(queue.dropped),
+            "late_frames": queue.late_frames,
+            "late_packets": self._heard.late_packets,
+            "filled_frames": heard.filled_frames,
+            "bad_messages": self._bad_messages,
+            "first_bad_message": self._first_bad_message,
+            "ended_by": self._ended_by(failure),
+        }
+
+    def _ended_by(self, failure: str) -> str:
+        if failure:
+            return "failure"
+        if self._over.done() and self._over.result().hung_up_by is HungUpBy.THEM:
+            return "caller"
+        return "bot" if self._asked_to_hang_up.is_set() else "dialer"
+
+
+async def _abandon(connecting: asyncio.Task[BotConnection]) -> None:
+    """Give up a connection that is being made, or was made too late."""
+    connecting.cancel()
+    [made] = await asyncio.gather(connecting, return_exceptions=True)
+    if isinstance(made, BotConnection):
+        await made.abort()
+
+
+def _seconds(octets: int) -> float:
+    return round(octets / g711.SAMPLE_RATE, 3)

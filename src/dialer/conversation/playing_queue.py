@@ -1,0 +1,111 @@
+"""What a bot has sent and the person has not heard yet: speech in order, with its marks."""
+
+from __future__ import annotations
+
+import collections
+
+from dialer.rtp import g711
+
+_GAP_FRAMES = 10  # a silence shorter than 200 ms between two frames is speech that came too late
+
+
+class PlayingQueue:
+    """Takes µ-law speech of any length and gives it out in frames of 20 ms.
+
+    At most `max_seconds` are held. What does not fit is dropped, the newest: what is queued is
+    being said already, and its marks are waited for. `max_marks` may be pending.
+    """
+
+    def __init__(self, max_seconds: float, max_marks: int = 1000) -> None:
+        self._limit = round(max_seconds * g711.SAMPLE_RATE)
+        self._max_marks = max_marks
+        self._pieces: collections.deque[memoryview] = collections.deque()
+        self._queued = 0  # octets
+        self._taken = 0  # octets that were ever queued and have been given out or dropped
+        self._marks: collections.deque[tuple[int, str]] = collections.deque()
+        self._silent_frames = _GAP_FRAMES  # since the last frame of speech
+        self.played = 0  # octets that the person was given to hear
+        self.dropped = 0  # octets that did not fit
+        self.cleared = 0  # octets that `clear` dropped
+        self.barge_ins = 0  # times that `clear` dropped something
+        self.late_frames = 0  # of silence, inside speech that came too late
+
+    @property
+    def queued_seconds(self) -> float:
+        """Seconds of speech that wait."""
+        return self._queued / g711.SAMPLE_RATE
+
+    def __bool__(self) -> bool:
+        return self._queued > 0
+
+    def add(self, audio: bytes) -> None:
+        """Queue speech, as far as it fits."""
+        fits = min(len(audio), self._limit - self._queued)
+        self.dropped += len(audio) - fits
+        if fits:
+            self._pieces.append(memoryview(audio)[:fits])
+            self._queued += fits
+
+    def mark(self, name: str) -> str | None:
+        """Set a mark behind what is queued; return its name where there is nothing to wait for.
+
+        Raises OverflowError where too many are pending.
+        """
+        if not self._queued:
+            return name
+        if len(self._marks) >= self._max_marks:
+            raise OverflowError(f"more than {self._max_marks} marks are pending")
+        self._marks.append((self._taken + self._queued, name))
+        return None
+
+    def next_frame(self) -> bytes | None:
+        """Return the next 160 octets, or None where nothing is queued.
+
+        Silence fills the last frame up: a rest of speech is not held back for more to come.
+        """
+        if not self._queued:
+            self._silent_frames += 1
+            return None
+        if self._silent_frames < _GAP_FRAMES:
+            self.late_frames += self._silent_frames
+        self._silent_frames = 0
+        frame = self._take(min(g711.FRAME_SAMPLES, self._queued))
+        self.played += len(frame)
+        missing = g711.FRAME_SAMPLES - len(frame)
+        return frame + g711.silence(missing, "PCMU") if missing else frame
+
+    def reached(self) -> list[str]:
+        """Return the marks whose speech has been given out, each once, in order."""
+        names = []
+        while self._marks and self._marks[0][0] <= self._taken:
+            names.append(self._marks.popleft()[1])
+        return names
+
+    def clear(self) -> list[str]:
+        """Drop what is queued, and return the marks that were pending, in order."""
+        if self._queued:
+            self.barge_ins += 1
+            self.cleared += self._queued
+        self._taken += self._queued
+        self._queued = 0
+        self._pieces.clear()
+        self._silent_frames = _GAP_FRAMES
+        return self.reached()
+
+    def _take(self, octets: int) -> bytes:
+        """Take so many octets from the front."""
+        self._queued -= octets
+        self._taken += octets
+        first = self._pieces[0]
+        if len(first) > octets:
+            self._pieces[0] = first[octets:]
+            return bytes(first[:octets])
+        parts = []
+        while octets:
+            piece = self._pieces.popleft()
+            if len(piece) > octets:
+                self._pieces.appendleft(piece[octets:])
+                piece = piece[:octets]
+            octets -= len(piece)
+            parts.append(piece)
+        return b"".join(parts)

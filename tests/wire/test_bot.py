@@ -1,0 +1,488 @@
+"""A bot at a real WebSocket leads a call whose media is real."""
+
+import asyncio
+import socket
+import ssl
+
+import numpy as np
+import pytest
+from tests.authority import Authority, address
+from tests.wire.bots import Bot, Call, FarEnd, conversation, settings
+
+from dialer.clock import SystemClock
+from dialer.conversation.ending import Cause
+from dialer.rtp import g711
+from dialer.rtp.frames import Frames
+from dialer.rtp.telephone_event import TelephoneEvent
+from dialer.ua.call import HungUpBy
+from dialer.ua.media import MediaPlane
+
+PORTS = (27000, 28998)
+SILENCE = g711.silence(160, "PCMU")
+
+
+@pytest.fixture
+async def planes():
+    planes = [MediaPlane(SystemClock(), "127.0.0.1", PORTS) for _ in range(2)]
+    yield planes
+    for plane in planes:
+        plane.close()
+
+
+@pytest.fixture
+async def far_end(planes):
+    return FarEnd(planes[0].open())
+
+
+@pytest.fixture
+async def call(planes, far_end):
+    call = Call(planes[1].open())
+    far_end.connect(call)
+    return call
+
+
+@pytest.fixture
+async def bots():
+    """`await bots(behave, ...)` starts a bot."""
+    started = []
+
+    async def start(*args, ssl=None, **options):
+        started.append(Bot(*args, **options))
+        return await started[-1].start(ssl)
+
+    yield start
+    for bot in started:
+        await bot.stop()
+
+
+@pytest.fixture
+async def led(call):
+    """`led(bot)` begins a conversation; what is left of it ends with the test."""
+    tasks = []
+
+    def begin(bot, **options):
+        url = bot if isinstance(bot, str) else bot.url
+        begin.latest = conversation(call, url, SystemClock(), **options)
+        tasks.append(asyncio.create_task(begin.latest.hold()))
+        return tasks[-1]
+
+    yield begin
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def sound(frames, codec="PCMU", first=1):
+    """Audio of which every frame differs from the others and from silence."""
+    levels = np.arange(first, frames + first) * 100
+    return Frames.of(np.repeat(levels, 160).astype(np.int16), codec)
+
+
+async def echo(bot, message):
+    if message["event"] == "media":
+        await bot.send("media", media={"payload": message["media"]["payload"]})
+
+
+async def test_the_bot_is_told_of_the_call(call, led, bots):
+    bot = await bots()
+    ending = led(bot, parameters={"name": "Ann"}, headers={"Authorization": "Bearer x"})
+    await bot.got("media")
+    call.end()
+    end = await ending
+    await bot.until(lambda: bot.closed)
+    first, second, *others, last = bot.messages
+    assert first == {"event": "connected", "protocol": "Call", "version": "1.0.0"}
+    assert second["start"]["customParameters"] == {"name": "Ann"}
+    assert (second["start"]["accountSid"], second["start"]["callSid"]) == ("AC1", "CA1")
+    assert {one["event"] for one in others} == {"media"}
+    assert last["stop"] == {"accountSid": "AC1", "callSid": "CA1"}
+    numbers = [int(one["sequenceNumber"]) for one in (second, *others, last)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert bot.headers["Authorization"] == "Bearer x"
+    assert end.cause is None
+    assert end.record["ended_by"] == "caller"
+    assert 0 <= end.record["connect_ms"] < 5000
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
+async def test_an_echo_hears_what_the_far_end_says_and_is_heard(call, far_end, led, bots, codec):
+    far_end.connect(call, codec)
+    bot = await bots(echo)
+    ending = led(bot)
+    await bot.got("media")
+    said = sound(40, codec)
+    assert await far_end.stream.play(said)
+    as_heard = g711.decode(g711.recode(said.data, codec, "PCMU"), "PCMU")
+    await bot.until(lambda: as_heard.tobytes() in g711.decode(bot.heard, "PCMU").tobytes())
+    # and back, in the codec of the leg
+    back = g711.recode(g711.recode(said.data, codec, "PCMU"), "PCMU", codec)
+    pieces = [back[at : at + 160] for at in range(0, len(back), 160)]
+    await far_end.until(lambda: pieces[-1] in [one.payload for one in far_end.packets])
+    heard = [one.payload for one in far_end.packets]
+    places = [heard.index(piece) for piece in pieces]
+    assert places == sorted(places)
+    call.end()
+    record = (await ending).record
+    assert record["seconds_to_bot"] >= 0.8
+    assert record["seconds_to_caller"] >= 0.8
+    assert record["dropped_seconds"] == 0
+
+
+async def test_a_minute_of_speech_in_one_message_is_played_at_its_pace(call, far_end, led, bots):
+    bot = await bots()
+    led(bot)
+    await bot.got("start")
+    said = bytes(range(1, 251)) * 1920  # 60 s
+    await bot.say(said)
+    await far_end.until(lambda: said[: 25 * 160] in far_end.heard)
+    assert call.media.packets_sent < 100
+
+
+async def test_clear_cuts_speech_within_two_frames_and_gives_the_marks_back(
+    call, far_end, led, bots
+):
+    bot = await bots()
+    ending = led(bot)
+    await bot.got("start")
+    said = sound(200)
+    await bot.say(said.data)
+    await bot.mark("one")
+    await bot.mark("two")
+    await far_end.until(lambda: said.data[:800] in far_end.heard)
+    await bot.send("clear")
+    echoed = await bot.got("mark", 2)
+    at_clear = len(far_end.packets)  # no more than these and two frames hold speech
+    assert [one["mark"]["name"] for one in echoed] == ["one", "two"]
+    await far_end.until(lambda: len(far_end.packets) >= at_clear + 6)
+    after = [one.payload for one in far_end.packets[at_clear + 2 :]]
+    assert after == [SILENCE] * len(after)
+    await bot.say(sound(3, first=300).data)
+    await far_end.until(lambda: sound(3, first=300).data in far_end.heard)
+    call.end()
+    record = (await ending).record
+    assert record["barge_ins"] == 1
+    assert record["cut_seconds"] > 3
+
+
+async def test_marks_come_back_in_order_once_their_speech_was_heard(far_end, led, bots):
+    bot = await bots()
+    led(bot)
+    await bot.got("start")
+    await bot.mark("before")
+    for name in ("a", "b", "c"):
+        await bot.say(sound(3).data)
+        await bot.mark(name)
+    echoed = await bot.got("mark", 4)
+    assert [one["mark"]["name"] for one in echoed] == ["before", "a", "b", "c"]
+    await far_end.until(lambda: sound(3).data * 3 in far_end.heard)
+
+
+async def test_a_key_reaches_the_bot_once(call, far_end, led, bots):
+    bot = await bots()
+    led(bot)
+    await bot.got("start")
+    for duration, end in ((160, False), (320, False), (480, True), (480, True)):
+        far_end.press(call, bytes(TelephoneEvent(5, duration, end)), 4000)
+    far_end.press(call, bytes(TelephoneEvent(11, 160)), 8000)
+    pressed = await bot.got("dtmf", 2)
+    assert [one["dtmf"] for one in pressed] == [
+        {"track": "inbound_track", "digit": digit} for digit in ("5", "#")
+    ]
+
+
+async def test_a_far_end_that_is_silent_is_heard_as_silence(call, far_end, led, bots):
+    bot = await bots()
+    ending = led(bot)
+    await bot.got("start")
+    far_end.stream.close()
+    await bot.until(lambda: bot.heard.endswith(SILENCE * 5))
+    await bot.got("media", len(bot.of("media")) + 20)
+    times = [int(one["media"]["timestamp"]) for one in bot.of("media")]
+    assert times == sorted(set(times))
+    call.end()
+    assert (await ending).record["filled_frames"] >= 5
+
+
+@pytest.mark.parametrize("how", ["hangup", "close"])
+async def test_a_bot_that_ends_the_call_is_heard_to_the_end(call, far_end, led, bots, how):
+    bot = await bots()
+    ending = led(bot)
+    await bot.got("media", 5)
+    good_bye = sound(10)
+    await bot.say(good_bye.data)
+    if how == "hangup":
+        await bot.send("hangup")
+    else:
+        await bot.socket.close()
+    end = await ending
+    await far_end.until(lambda: good_bye.data in far_end.heard)
+    assert call.result.result().hung_up_by is HungUpBy.US
+    assert (end.cause, end.record["ended_by"]) == (None, "bot")
+    if how == "hangup":
+        assert len(await bot.got("stop")) == 1
+
+
+async def test_a_call_that_we_end_is_told_so(call, led, bots):
+    bot = await bots()
+    ending = led(bot)
+    await bot.got("start")
+    call.hang_up()
+    assert (await ending).record["ended_by"] == "dialer"
+    await bot.got("stop")
+
+
+async def test_results_reach_the_record_also_after_the_call(call, led, bots):
+    async def tell_in_the_end(bot, message):
+        if message["event"] == "stop":
+            await bot.send("result", fields={"mood": "good", "score": 9})
+
+    bot = await bots(tell_in_the_end)
+    ending = led(bot, limits=settings(after_call_seconds=60))
+    await bot.got("start")
+    await bot.send("result", fields={"mood": "bad", "agreed": True})
+    await bot.mark("read")
+    await bot.got("mark")
+    call.end()
+    assert (await ending).report_data == {"mood": "good", "agreed": True, "score": 9}
+
+
+async def test_what_nobody_can_do_is_answered_by_an_error(led, bots):
+    bot = await bots()
+    led(bot)
+    await bot.got("start")
+    await bot.send("transfer", to="+15550001000")
+    [error] = await bot.got("error")
+    assert error["error"] == {"event": "transfer", "message": "there is no transfer here"}
+
+
+async def test_an_action_is_begun_by_its_event(led, bots):
+    asked = []
+
+    def transfer(body):
+        asked.append(body["to"])
+        return "it is busy" if len(asked) > 1 else None
+
+    bot = await bots()
+    led(bot, actions={"transfer": transfer})
+    await bot.got("start")
+    await bot.send("transfer", to="one")
+    await bot.send("transfer", to="two")
+    [error] = await bot.got("error")
+    assert asked == ["one", "two"]
+    assert error["error"]["message"] == "it is busy"
+
+
+async def test_what_does_not_fit_is_dropped_and_told(call, led, bots):
+    bot = await bots()
+    ending = led(bot, limits=settings(buffer_seconds=1.0))
+    await bot.got("start")
+    await bot.say(b"\x10" * 12_000)
+    await bot.mark("read")
+    await bot.send("clear")
+    await bot.got("mark")
+    call.end()
+    assert (await ending).record["dropped_seconds"] == 0.5
+
+
+async def test_a_few_messages_of_nonsense_are_passed_over(call, led, bots):
+    bot = await bots()
+    ending = led(bot)
+    await bot.got("start")
+    await bot.socket.send_str("nonsense")
+    await bot.socket.send_bytes(b"nonsense")
+    await bot.mark("read")
+    await bot.got("mark")
+    call.end()
+    end = await ending
+    assert end.cause is None
+    assert (end.record["bad_messages"], end.record["first_bad_message"]) == (
+        2,
+        "not JSON: 'nonsense'",
+    )
+
+
+# a bot that fails
+
+
+async def failure(ending):
+    end = await asyncio.wait_for(ending, 10)
+    assert end.cause is Cause.BOT_FAILED
+    assert end.record["ended_by"] == "failure"
+    return end.detail
+
+
+async def test_a_bot_that_is_away(call, led):
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    detail = await failure(led(f"ws://127.0.0.1:{port}/bot"))
+    assert detail == f"the bot failed: no connection to 127.0.0.1:{port}: Connection refused"
+    assert call.result.done()
+
+
+async def test_a_bot_whose_name_has_no_address(led):
+    detail = await failure(led("ws://bot.invalid/"))
+    assert detail == "the bot failed: the name bot.invalid has no address"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (403, "it answers 403 to the WebSocket handshake"),
+        (500, "it answers 500 to the WebSocket handshake"),
+        (302, "it answers with a redirect (302), which is not followed"),
+    ],
+)
+async def test_a_bot_that_refuses(led, bots, status, said):
+    assert await failure(led(await bots(refuse=status))) == f"the bot failed: {said}"
+
+
+async def test_a_bot_that_takes_too_long(led):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"ws://127.0.0.1:{mute.getsockname()[1]}/"
+        detail = await failure(led(url, connect_timeout=0.2))
+    assert detail == "the bot failed: no connection within 0.2 s"
+
+
+async def test_a_bot_that_is_where_none_may_be(led, bots):
+    bot = await bots()
+    detail = await failure(led(bot, limits=settings(allows=lambda _: False)))
+    assert detail == (
+        "the bot failed: its address 127.0.0.1 is not in bots.allow_networks of the configuration"
+    )
+    assert bot.socket is None
+
+
+def tls_of(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.issue("bot.pem", address("127.0.0.1")))
+    return context
+
+
+async def test_a_bot_whose_certificate_nobody_vouches_for(led, bots, tmp_path):
+    bot = await bots(ssl=tls_of(Authority(tmp_path)))
+    detail = await failure(led(bot))
+    assert detail.startswith("the bot failed: its certificate is not trusted: ")
+
+
+async def test_an_authority_of_the_configuration_vouches_for_a_bot(led, bots, tmp_path):
+    authority = Authority(tmp_path)
+    bot = await bots(ssl=tls_of(authority))
+    trusted = ssl.create_default_context(cafile=authority.file)
+    led(bot, limits=settings(tls=trusted))
+    await bot.got("media")
+
+
+async def test_a_bot_that_drops_midway(led, bots):
+    bot = await bots()
+    ending = led(bot)
+    await bot.got("media")
+    bot.socket._req.transport.abort()
+    assert await failure(ending) == "the bot failed: the connection to it broke off"
+
+
+async def test_a_bot_that_closes_as_broken(led, bots):
+    bot = await bots()
+    ending = led(bot)
+    await bot.got("start")
+    await bot.socket.close(code=1011, message=b"out of memory")
+    detail = await failure(ending)
+    assert detail == "the bot failed: it closed the stream with code 1011 'out of memory'"
+
+
+async def test_a_bot_that_sends_nothing_but_nonsense(led, bots):
+    bot = await bots()
+    ending = led(bot)
+    await bot.got("start")
+    for _ in range(20):
+        await bot.socket.send_str("{}")
+    assert await failure(ending) == (
+        "the bot failed: it sent 20 messages that are none of the protocol;"
+        " the first: without an event: '{}'"
+    )
+
+
+async def test_a_bot_that_sends_more_at_once_than_may_wait(led, bots):
+    bot = await bots()
+    ending = led(bot, limits=settings(buffer_seconds=1.0))
+    await bot.got("start")
+    await bot.say(b"\x10" * 200_000)
+    assert (await failure(ending)).startswith("the bot failed: it broke the rules of WebSocket: ")
+
+
+async def test_a_bot_that_answers_no_ping(led, bots):
+    bot = await bots(deaf=True)
+    ending = led(bot, limits=settings(heartbeat_seconds=0.2))
+    detail = await failure(ending)
+    assert detail == "the bot failed: it has not answered a ping within 0.1 s"
+
+
+async def test_a_bot_that_does_not_read_holds_nobody_up(call, far_end, led, bots):
+    bot = await bots(deaf=True)
+    ending = led(bot, limits=settings(unread_seconds=0.5))
+    await far_end.until(lambda: call.media.source is not None)
+    # what a minute and more brings, faster than its time: the buffers of both sides fill up
+    held = led.latest
+    before = len(far_end.packets)
+    async with asyncio.timeout(20):
+        while not held._link.overflow.is_set():
+            held._link.send(held._writer.media(b"\x10" * 160, 0))
+            if len(held._link._waiting) > 20:
+                await asyncio.sleep(0)
+    await far_end.until(lambda: len(far_end.packets) > before)  # the ticker went on meanwhile
+    assert await failure(ending) == "the bot failed: it has not read for 0.5 s"
+
+
+async def test_the_fallback_takes_the_call_over(call, far_end, led, bots):
+    sorry = sound(5, first=50)
+
+    async def fall_back():
+        assert await call.media.play(sorry)
+        call.hang_up()
+        return "and its fallback: was short"
+
+    bot = await bots()
+    ending = led(bot, fallback=fall_back)
+    await bot.got("start")
+    await bot.say(sound(50).data)
+    await far_end.until(lambda: sound(5).data in far_end.heard)
+    await bot.socket.close(code=1011)
+    assert await failure(ending) == (
+        "the bot failed: it closed the stream with code 1011; and its fallback: was short"
+    )
+    await far_end.until(lambda: sorry.data in far_end.heard)
+
+
+# the call ends first
+
+
+async def test_the_person_may_hang_up_while_the_bot_is_called(call, led):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        ending = led(f"ws://127.0.0.1:{mute.getsockname()[1]}/", connect_timeout=30)
+        accepted, _ = await asyncio.get_running_loop().run_in_executor(None, mute.accept)
+        with accepted:
+            call.end()
+            end = await asyncio.wait_for(ending, 5)
+    assert (end.cause, end.record["connect_ms"], end.record["ended_by"]) == (None, None, "caller")
+
+
+async def test_a_bot_that_fails_once_the_person_has_gone_is_no_failure(call, led, bots):
+    async def crash(bot, message):
+        if message["event"] == "stop":
+            await bot.socket.close(code=1011)
+
+    bot = await bots(crash)
+    ending = led(bot)
+    await bot.got("start")
+    call.end()
+    assert (await ending).cause is None
+
+
+async def test_cancelling_hangs_up_and_lets_the_bot_go(call, led, bots):
+    bot = await bots()
+    ending = led(bot)
+    await bot.got("start")
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    assert call.result.done()
+    await bot.until(lambda: bot.closed)
