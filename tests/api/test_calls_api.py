@@ -171,6 +171,10 @@ async def test_jobs_are_reported_with_their_latest_attempt_and_with_every_one(jo
     assert over["startedAt"] <= over["finishedAt"]
     assert never["jobStatus"] == "planned"
     assert never["attempt"] is never["startedAt"] is never["callResult"] is None
+    await pool.execute("UPDATE attempts SET report_data = $1", {"agreed": True})
+    [with_result] = await job.post("callJob/getReport", ids=[answered])
+    assert with_result["jobStatus"] == "longCallWithResult"
+    assert with_result["reportData"] == {"agreed": True}
     attempts = await job.post("callAttempt/getReport", ids=[answered, waiting])
     assert [one["id"] for one in attempts] == [answered]
     refused = await job.api("POST", f"{job.base}/callJob/getReport", 422, json={"ids": []})

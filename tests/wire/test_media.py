@@ -232,7 +232,9 @@ async def test_a_new_answer_moves_the_stream_and_changes_the_codec(clock, stream
     assert len(await peer.wait_for(2)) == 2
 
 
-async def test_a_stall_costs_a_small_burst_and_the_timestamps_keep_the_time(clock, stream, peer):
+async def test_a_stall_costs_a_small_burst_and_the_timestamps_keep_the_time(
+    clock, plane, stream, peer
+):
     stream.connect(peer.agreed())
     clock.advance(0.0)
     clock.jump(1.0)
@@ -243,6 +245,7 @@ async def test_a_stall_costs_a_small_burst_and_the_timestamps_keep_the_time(cloc
     last = (received[6].timestamp - received[0].timestamp) & 0xFFFFFFFF
     assert last == 160 * 51
     assert (received[6].sequence - received[0].sequence) & 0xFFFF == 6
+    assert plane.late_frames == 49
 
 
 async def test_one_ticker_serves_all_streams(clock, plane, peer):

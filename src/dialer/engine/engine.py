@@ -86,6 +86,7 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._dispatching: asyncio.Task[None] | None = None
         self._overslept = False
+        self._late_frames = 0
         self.lease = NodeLease(pool, clock, node, lease_seconds)
         agent.invite_only_while(self.lease.safe)
         self.recorder = Recorder(pool, clock, self.lease, self._lost)
@@ -313,6 +314,9 @@ class Engine:
             self._metrics.campaigns.labels(*kind).set(count)
         self._metrics.ready_calls.set(found.ready)
         self._metrics.oldest_call.set(found.oldest_call_seconds)
+        late = self._agent.late_frames
+        self._metrics.rtp_late_frames.inc(late - self._late_frames)
+        self._late_frames = late
         return CENSUS_EVERY
 
     async def _hang_up(self) -> float:

@@ -53,6 +53,7 @@ class MediaPlane:
         self.address = external_address or bind_host
         self.random_bits = random_bits
         self.ports = RtpPorts(bind_host, ports, start=random_bits(15), dscp=dscp)
+        self.late_frames = 0  # that left, or would have left, more than one frame after their time
         self._open: set[MediaStream] = set()
         self._sending: set[MediaStream] = set()
         self._pacer: Pacer | None = None
@@ -95,6 +96,7 @@ class MediaPlane:
         due = self._pacer.take(self.clock.monotonic())
         self._timer = self.clock.call_at(self._pacer.next_at(), self._tick)
         if due.send:
+            self.late_frames += (due.send + due.skip - 1) * len(self._sending)
             for stream in self._sending:
                 stream.send(due)
 
