@@ -7,6 +7,8 @@ import ipaddress
 import ssl
 from typing import TYPE_CHECKING
 
+import structlog
+
 from dialer.campaign.webhook_url import WebhookRules
 from dialer.config import split_address
 from dialer.store import webhook_secrets
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from dialer.clock import Clock
     from dialer.config import Config
     from dialer.metrics import Metrics
+
+log = structlog.get_logger(__name__)
 
 POOL_SIZE = 3  # one that listens, one that takes and writes, one to spare
 DNS_SECONDS = 3.0
@@ -116,10 +120,10 @@ async def start_webhooks(
     parts.push_async_callback(close_pool, pool)
     shut = await webhook_secrets.seal_all(pool, box)
     if shut:
-        raise settings.mistake(
-            ("webhooks", "secret_key_env"),
-            f"{shut} signing secrets are sealed with a key that is not among those given;"
-            " name it too, behind the present one",
+        log.error(
+            "nothing is signed with secrets that are sealed with another key than those given;"
+            " name it too, behind the present one, or make new ones with: dialer webhook secret",
+            secrets=shut,
         )
     names = NameLookUp(
         clock, [split_address(one, 53) for one in settings.sip.nameservers], DNS_SECONDS

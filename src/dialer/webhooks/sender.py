@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import dataclasses
 import datetime as dt
 import random
@@ -24,7 +25,7 @@ from dialer.webhooks.limits import LATE
 from dialer.webhooks.upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from dialer.clock import Clock
     from dialer.metrics import Metrics
@@ -220,7 +221,7 @@ class Sender:
         if delivery.url is None:
             return Attempt(problem="the campaign has no webhook_url any more")
         try:
-            secrets = [self._box.open(stored) for stored in delivery.secrets]
+            secrets = self._opened(delivery.secrets)
         except SecretSealed as error:
             return Attempt(problem=f"nothing was sent: {error}")
         body = payload.body(delivery)
@@ -231,6 +232,15 @@ class Sender:
         attempt = await self._transport.send(delivery.url, headers, body)
         self._metrics.webhook_seconds.observe(self._clock.monotonic() - began)
         return attempt
+
+    def _opened(self, stored: Sequence[str]) -> list[str]:
+        """Return the secrets that can be opened; raises SecretSealed where the newest cannot."""
+        newest, *former = stored
+        secrets = [self._box.open(newest)]
+        for one in former:
+            with contextlib.suppress(SecretSealed):
+                secrets.append(self._box.open(one))
+        return secrets
 
     async def _write(self) -> None:
         """Write what came of what was sent; raises `Unavailable`, and keeps it then."""
