@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dialer.store import campaigns, migrate, trunks
+from dialer.store import campaigns, migrate, trunks, webhook_endpoints, webhook_queue
 from dialer.store import pool as store_pool
 from dialer.store.errors import Misconfigured, SchemaMismatch, Unavailable
 from dialer.store.records import DEFAULT_ACCOUNT
@@ -41,8 +41,9 @@ async def test_an_older_database_keeps_what_it_holds(empty_database_url):
         INSERT INTO alembic_version VALUES ('0001');
         INSERT INTO campaigns (account_id, name, trunks, caller_ids, max_simultaneous_calls,
             max_attempts, retry_interval_seconds, retry_by_outcome, ring_timeout_seconds,
-            max_talk_seconds, on_answer, redial_interrupted)
-        VALUES (1, 'Spring', '{lab}', '{}', 1, 1, 1, '{}', 40, 60, '{}', false);
+            max_talk_seconds, on_answer, redial_interrupted, webhook_url)
+        VALUES (1, 'Spring', '{lab}', '{}', 1, 1, 1, '{}', 40, 60, '{}', false, 'https://a.example');
+        INSERT INTO events (account_id, campaign_id, kind) VALUES (1, 1, 'campaign.draft');
         INSERT INTO trunks (name) VALUES ('lab');
         """,
     )
@@ -52,6 +53,10 @@ async def test_an_older_database_keeps_what_it_holds(empty_database_url):
         (campaign,) = await campaigns.list_page(pool, DEFAULT_ACCOUNT)
         assert (campaign.settings.name, campaign.settings.trunk_order) == ("Spring", "listed")
         assert await trunks.list_all(pool, (), dt.timedelta(hours=1)) == []
+        (receiver,) = await webhook_endpoints.list_page(pool, DEFAULT_ACCOUNT)
+        assert (receiver.url, receiver.of_campaigns) == ("https://a.example", True)
+        # of what happened before it hears nothing
+        assert await webhook_queue.fan_out(pool, dt.timedelta(hours=1)) == 0
     finally:
         await store_pool.close_pool(pool)
 
