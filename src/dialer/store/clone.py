@@ -26,13 +26,14 @@ BATCH = 5000  # calls looked at in one transaction
 CAMPAIGN_STATE = frozenset({
     "id", "name", "status", "pause_reason", "pause_detail", "paused_from", "hang_up", "ending",
     "created_at", "started_at", "finished_at", "deleted_at", "resumed_at", "version",
-    "cloned_from",
+    "cloned_from", "calls_token_hash",
 })  # fmt: skip
 CALL_STATE = frozenset({
     "id", "campaign_id", "position", "status", "phase", "node", "epoch", "trunk", "attempt_id",
     "due", "attempts", "attempts_counted", "technical_in_a_row", "declined", "last_outcome",
     "last_rule", "last_final_status", "created_at", "updated_at", "schedule_id", "import_id",
     "next_number", "period", "reserves", "requeued", "erased_at",
+    "cancelled_at",
 })  # fmt: skip
 
 COLUMNS = """
