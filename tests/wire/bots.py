@@ -41,11 +41,12 @@ class Bot(Happenings):
     `refuse` is a status that it answers the handshake with; `deaf` accepts and never reads.
     """
 
-    def __init__(self, behave=None, *, refuse=None, deaf=False):
+    def __init__(self, behave=None, *, refuse=None, deaf=False, heartbeat=None):
         super().__init__()
         self.behave = behave
         self.refuse = refuse
         self.deaf = deaf
+        self.heartbeat = heartbeat  # seconds after which it asks us by ping
         self.messages = []
         self.headers = {}
         self.socket = None
@@ -73,7 +74,7 @@ class Bot(Happenings):
         self.headers = request.headers
         if self.refuse:
             return web.Response(status=self.refuse, headers={"Location": "/elsewhere"})
-        self.socket = web.WebSocketResponse()
+        self.socket = web.WebSocketResponse(heartbeat=self.heartbeat)
         await self.socket.prepare(request)
         self.changed()
         if self.deaf:

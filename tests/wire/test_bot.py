@@ -416,6 +416,23 @@ async def test_a_bot_that_answers_no_ping(led, bots):
     assert detail == "the bot failed: it has not answered a ping within 0.1 s"
 
 
+async def test_a_bot_that_is_silent_and_lives_is_no_failure(call, led, bots):
+    bot = await bots()
+    ending = led(bot, limits=settings(heartbeat_seconds=0.1))
+    await bot.got("media", 30)  # six times as long
+    call.end()
+    assert (await ending).cause is None
+
+
+async def test_a_bot_may_ask_whether_we_live(call, led, bots):
+    bot = await bots(heartbeat=0.1)
+    ending = led(bot)
+    await bot.got("media", 30)
+    assert not bot.closed
+    call.end()
+    assert (await ending).cause is None
+
+
 async def test_a_bot_that_does_not_read_holds_nobody_up(call, far_end, led, bots):
     bot = await bots(deaf=True)
     ending = led(bot, limits=settings(unread_seconds=0.5))

@@ -245,7 +245,7 @@ async def test_a_stall_costs_a_small_burst_and_the_timestamps_keep_the_time(
     last = (received[6].timestamp - received[0].timestamp) & 0xFFFFFFFF
     assert last == 160 * 51
     assert (received[6].sequence - received[0].sequence) & 0xFFFF == 6
-    assert plane.late_frames == 49
+    assert plane.ticker.late_frames == 49
 
 
 async def test_one_ticker_serves_all_streams(clock, plane, peer):

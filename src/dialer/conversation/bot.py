@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import secrets
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -96,6 +97,7 @@ class BotConversation:
         self._told = asyncio.Event()  # a result came after that
         self._report_data: dict[str, media_streams.Field] = {}
         self._connect_seconds: float | None = None
+        self._lives = False  # whether anything came since it was last looked at
         self._bad_messages = 0
         self._first_bad_message = ""
 
@@ -152,31 +154,37 @@ class BotConversation:
         media.source = self._next_frame
         sending = asyncio.create_task(self._link.run(), name="to-bot")
         reading = asyncio.create_task(self._read(connection.websocket), name="from-bot")
+        watching = asyncio.create_task(self._watch(connection.websocket), name="bot-watch")
         orderly = False
         try:
-            await self._until_it_ends(reading)
+            await self._until_it_ends(reading, watching)
             self._call.hang_up()
             await self._take_leave(reading)
             orderly = True
         finally:
             media.source = None
             media.listeners.remove(self._received)
-            sending.cancel()
-            reading.cancel()
+            tasks = (sending, reading, watching)
+            for task in tasks:
+                task.cancel()
             # what went wrong by now is told already, or of no matter since the call is over
-            await asyncio.gather(sending, reading, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await (connection.close() if orderly else connection.abort())
 
-    async def _until_it_ends(self, reading: asyncio.Task[None]) -> None:
+    async def _until_it_ends(
+        self, reading: asyncio.Task[None], watching: asyncio.Task[None]
+    ) -> None:
         """Wait until the call is over, or the bot has ended it and was heard to the end."""
         overflow = asyncio.create_task(self._link.overflow.wait())
         asked = asyncio.create_task(self._asked_to_hang_up.wait())
         try:
-            await self._wait(None, reading, self._over, overflow, asked)
+            await self._wait(None, reading, watching, self._over, overflow, asked)
             if self._over.done():
                 return
             if overflow.done():
                 raise BotFailure(f"it has not read for {self._settings.unread_seconds:g} s")
+            if watching.done():
+                watching.result()
             if reading.done():
                 reading.result()
         finally:
@@ -251,11 +259,17 @@ class BotConversation:
         """Take in what the bot sends, until it closes in order; raises `BotFailure`."""
         while True:
             message = await websocket.receive()
+            self._lives = True
             match message.type:
                 case aiohttp.WSMsgType.TEXT:
                     self._take(message.data)
                 case aiohttp.WSMsgType.BINARY:
                     self._bad(BotMessageError("a binary message"))
+                case aiohttp.WSMsgType.PING:
+                    with contextlib.suppress(aiohttp.ClientError, ConnectionError):
+                        await websocket.pong(message.data)
+                case aiohttp.WSMsgType.PONG:
+                    pass
                 case aiohttp.WSMsgType.CLOSE if message.data in _NORMAL_CLOSING:
                     return
                 case aiohttp.WSMsgType.CLOSE:
@@ -266,13 +280,22 @@ class BotConversation:
 
     def _why_gone(self, error: object) -> str:
         """Return why the connection is gone, other than by an orderly close."""
-        match error:
-            case aiohttp.ServerTimeoutError():
-                seconds = self._settings.heartbeat_seconds / 2
-                return f"it has not answered a ping within {seconds:g} s"
-            case aiohttp.WebSocketError():
-                return f"it broke the rules of WebSocket: {error}"
+        if isinstance(error, aiohttp.WebSocketError):
+            return f"it broke the rules of WebSocket: {error}"
         return "the connection to it broke off"
+
+    async def _watch(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        """Ask a bot that has long sent nothing whether it lives; raises `BotFailure`."""
+        seconds = self._settings.heartbeat_seconds
+        while True:
+            self._lives = False
+            await self._clock.sleep(seconds)
+            if not self._lives:
+                asking = asyncio.create_task(_ping(websocket))  # which waits where it is not read
+                await self._clock.sleep(seconds / 2)
+                asking.cancel()
+            if not self._lives:
+                raise BotFailure(f"it has not answered a ping within {seconds / 2:g} s")
 
     def _take(self, text: str) -> None:
         try:
@@ -341,6 +364,11 @@ class BotConversation:
         if self._over.done() and self._over.result().hung_up_by is HungUpBy.THEM:
             return "caller"
         return "bot" if self._asked_to_hang_up.is_set() else "dialer"
+
+
+async def _ping(websocket: aiohttp.ClientWebSocketResponse) -> None:
+    with contextlib.suppress(aiohttp.ClientError, ConnectionError):
+        await websocket.ping()
 
 
 async def _abandon(connecting: asyncio.Task[BotConnection]) -> None:

@@ -86,7 +86,7 @@ async def connect(url: str, headers: Mapping[str, str], settings: BotSettings) -
         websocket = await session.ws_connect(
             url,
             headers=headers,
-            heartbeat=settings.heartbeat_seconds,
+            autoping=False,  # whoever reads it answers, and counts what comes for a sign of life
             timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_SECONDS),
             max_msg_size=_OVERHEAD + round(settings.buffer_seconds * g711.SAMPLE_RATE * 4 / 3),
             compress=0,

@@ -191,7 +191,7 @@ class UserAgent:
     @property
     def late_frames(self) -> int:
         """RTP frames of all calls that were more than one frame late."""
-        return sum(line.media.late_frames for line in self._lines.values())
+        return sum(line.media.ticker.late_frames for line in self._lines.values())
 
     def invite_only_while(self, allowed: Callable[[], bool]) -> None:
         """Let no INVITE leave, be it sent for the first time or again, unless `allowed()`."""

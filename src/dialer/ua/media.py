@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 
 from dialer.rtp import g711, packet
 from dialer.rtp.latch import Latch
-from dialer.rtp.pacing import Due, Pacer
 from dialer.rtp.reception import Reception
 from dialer.sip.sdp import TELEPHONE_EVENT_PAYLOAD_TYPE, SdpError
 from dialer.ua.guard import asked, guarded
 from dialer.ua.media_ports import MediaError, NoPortAvailable, RtpPorts
 from dialer.ua.srtp import SecureRtp, SrtpError
+from dialer.ua.ticker import Ticker
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from dialer.clock import Clock, Timer
+    from dialer.clock import Clock
     from dialer.rtp.frames import Frames
+    from dialer.rtp.pacing import Due
     from dialer.sip.sdp import Negotiated
     from dialer.ua.transport import Direction
 
@@ -53,11 +54,8 @@ class MediaPlane:
         self.address = external_address or bind_host
         self.random_bits = random_bits
         self.ports = RtpPorts(bind_host, ports, start=random_bits(15), dscp=dscp)
-        self.late_frames = 0  # that left, or would have left, more than one frame after their time
         self._open: set[MediaStream] = set()
-        self._sending: set[MediaStream] = set()
-        self._pacer: Pacer | None = None
-        self._timer: Timer | None = None
+        self.ticker = Ticker(clock)
 
     def open(self) -> MediaStream:
         """Bind a port and listen there; raises `NoPortAvailable`. Needs a running event loop."""
@@ -71,34 +69,11 @@ class MediaPlane:
         for stream in tuple(self._open):
             stream.close()
 
-    def set_sending(self, stream: MediaStream, *, sending: bool) -> None:
-        """Let the ticker serve `stream`, or no longer."""
-        if not sending:
-            self._sending.discard(stream)
-            return
-        self._sending.add(stream)
-        if self._timer is None:
-            now = self.clock.monotonic()
-            self._pacer = Pacer(now, interval=g711.FRAME_SECONDS)
-            self._timer = self.clock.call_at(now, self._tick)
-
     def forget(self, stream: MediaStream) -> None:
         """Drop a stream that is closed, whose port is free again."""
         self._open.discard(stream)
-        self._sending.discard(stream)
+        self.ticker.drop(stream)
         self.ports.release(stream.local_port)
-
-    def _tick(self) -> None:
-        """Send what is due on every stream; rests while no stream sends."""
-        self._timer = None
-        if not self._sending or self._pacer is None:
-            return
-        due = self._pacer.take(self.clock.monotonic())
-        self._timer = self.clock.call_at(self._pacer.next_at(), self._tick)
-        if due.send:
-            self.late_frames += (due.send + due.skip - 1) * len(self._sending)
-            for stream in self._sending:
-                stream.send(due)
 
 
 class _Playback:
@@ -288,7 +263,10 @@ class MediaStream:
             self._silent_since = None
         elif not sending and self._silent_since is None:
             self._silent_since = now
-        self._plane.set_sending(self, sending=sending)
+        if sending:
+            self._plane.ticker.serve(self)
+        else:
+            self._plane.ticker.drop(self)
 
     def _unprotected(self, datagram: bytes) -> bytes:
         """Return the RTP packet of a datagram; raises `SrtpError` for one that may be anybody's."""
@@ -315,9 +293,9 @@ class MediaStream:
             self.packets_dropped += 1
             return
         self._latch.heard(address)
-        self.reception.add(
-            received.sequence, received.timestamp, received.ssrc, self._plane.clock.monotonic()
-        )
+        now = self._plane.clock.monotonic()
+        self._plane.ticker.keep_pace(now)
+        self.reception.add(received.sequence, received.timestamp, received.ssrc, now)
         if self.on_packet is not None:
             guarded(self.on_packet, "received", data, address)
         for listener in tuple(self.listeners):

@@ -1,0 +1,93 @@
+"""The one timer by which the packets of all calls leave."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Protocol
+
+from dialer.rtp import g711
+from dialer.rtp.pacing import Pacer
+
+if TYPE_CHECKING:
+    from dialer.clock import Clock, Timer
+    from dialer.rtp.pacing import Due
+
+PHASES = 5  # of the 20 ms: the calls are spread over them, so that none waits for all others
+_APART = g711.FRAME_SECONDS / PHASES
+
+
+class Sender(Protocol):
+    """A stream that sends a frame every 20 ms."""
+
+    def send(self, due: Due) -> None:
+        """Send the frames that are due."""
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class _Phase:
+    """The streams whose frames leave at the same instants."""
+
+    pacer: Pacer
+    streams: set[Sender] = dataclasses.field(default_factory=set)
+
+
+class Ticker:
+    """Serves each stream every 20 ms, from the next phase on; rests while there is none."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.late_frames = 0  # that left, or would have left, more than one frame after their time
+        self._clock = clock
+        self._origin = 0.0
+        self._phases: list[_Phase] = []
+        self._timer: Timer | None = None
+        self._tick_at = math.inf  # on the monotonic clock
+
+    def serve(self, stream: Sender) -> None:
+        """Let a stream send, from now on; one that is served already stays where it is."""
+        if any(stream in phase.streams for phase in self._phases):
+            return
+        now = self._clock.monotonic()
+        if self._timer is None:
+            self._origin = now
+            self._phases = [_Phase(Pacer(now)) for _ in range(PHASES)]
+        place = math.ceil((now - self._origin) / _APART - 1e-6)
+        phase = self._phases[place % PHASES]
+        if not phase.streams:
+            start = self._origin + place * _APART
+            phase.pacer = Pacer(start, interval=g711.FRAME_SECONDS)
+        phase.streams.add(stream)
+        self._wind_up()
+
+    def drop(self, stream: Sender) -> None:
+        """Serve a stream no longer."""
+        for phase in self._phases:
+            phase.streams.discard(stream)
+
+    def keep_pace(self, now: float) -> None:
+        """Tick where it is time, so that no crowd of packets received keeps others waiting."""
+        if now >= self._tick_at and self._timer is not None:
+            self._timer.cancel()
+            self._tick()
+
+    def _tick(self) -> None:
+        self._timer, self._tick_at = None, math.inf
+        now = self._clock.monotonic()
+        for phase in self._phases:
+            if phase.streams:
+                due = phase.pacer.take(now)
+                if due.send:
+                    self.late_frames += (due.send + due.skip - 1) * len(phase.streams)
+                    for stream in phase.streams:
+                        stream.send(due)
+        self._wind_up()
+
+    def _wind_up(self) -> None:
+        """Set the timer to the next instant that is somebody's."""
+        instants = [phase.pacer.next_at() for phase in self._phases if phase.streams]
+        next_at = min(instants, default=math.inf)
+        if next_at < self._tick_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._tick_at = next_at
+            self._timer = self._clock.call_at(next_at, self._tick)
