@@ -24,16 +24,14 @@ from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus
 from dialer.store import attempts, campaigns, migrate, nodes, numbers, promotion, queue
 from dialer.store import pool as store_pool
+from dialer.store.attempt_records import AttemptResult, NewLeg, Verdict
 from dialer.store.embedded import EmbeddedPostgres
 from dialer.store.records import (
     DEFAULT_ACCOUNT,
-    AttemptResult,
     CampaignSettings,
     LegEvidence,
     LegIdentity,
     NewCall,
-    NewLeg,
-    Verdict,
 )
 
 if TYPE_CHECKING:

@@ -15,16 +15,8 @@ import pytest
 from dialer.campaign.status import CallStatus
 from dialer.store import attempts, nodes, promotion, queue
 from dialer.store import numbers as store_numbers
-from dialer.store.records import (
-    AttemptResult,
-    LegEvidence,
-    LegIdentity,
-    LegProgress,
-    NewCall,
-    NewLeg,
-    Provisional,
-    Verdict,
-)
+from dialer.store.attempt_records import AttemptResult, LegProgress, NewLeg, Verdict
+from dialer.store.records import LegEvidence, LegIdentity, NewCall, Provisional
 
 SENT = dt.datetime(2026, 5, 6, 7, 8, 9, 123456, tzinfo=dt.UTC)
 BUSY = Verdict(

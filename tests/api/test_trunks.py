@@ -18,7 +18,8 @@ from dialer.engine.publishing import Publisher
 from dialer.engine.trunk_definition import TrunkDefinition
 from dialer.engine.trunk_set import TrunkSet, TrunkState
 from dialer.store import attempts, promotion, queue
-from dialer.store.records import AttemptResult, LegEvidence, LegIdentity, NewLeg, Verdict
+from dialer.store.attempt_records import AttemptResult, NewLeg, Verdict
+from dialer.store.records import LegEvidence, LegIdentity
 from dialer.ua.call import Trunk
 
 CLOCK = SystemClock()

@@ -9,16 +9,14 @@ import uuid
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus
 from dialer.store import attempts, calls, campaigns, nodes, numbers, promotion, queue
+from dialer.store.attempt_records import AttemptResult, NewLeg, Verdict
 from dialer.store.records import (
     DEFAULT_ACCOUNT,
-    AttemptResult,
     CampaignSettings,
     DialogIdentity,
     LegEvidence,
     LegIdentity,
     NewCall,
-    NewLeg,
-    Verdict,
 )
 
 LEASE = dt.timedelta(seconds=30)

@@ -10,13 +10,8 @@ from tests.db import scene
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus, Phase
 from dialer.store import attempts, promotion, trunks
-from dialer.store.records import (
-    AttemptResult,
-    LegEvidence,
-    LegProgress,
-    Provisional,
-    UndialedResult,
-)
+from dialer.store.attempt_records import AttemptResult, LegProgress, UndialedResult
+from dialer.store.records import LegEvidence, Provisional
 
 AT = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
 

@@ -10,8 +10,9 @@ from tests.db import scene
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus, Phase
 from dialer.store import attempts, failover, trunks
+from dialer.store.attempt_records import AttemptResult, FailedLeg, LegProgress, NewLeg
 from dialer.store.failover import Commit
-from dialer.store.records import AttemptResult, FailedLeg, LegEvidence, LegProgress, NewLeg
+from dialer.store.records import LegEvidence
 
 CONGESTED = FailedLeg(0, "trunk_congested", "trunk-congested-503", LegEvidence(code=503))
 

@@ -14,8 +14,9 @@ from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus, Phase
 from dialer.store import campaigns, do_not_call, numbers, plan_limits, promotion, queue
 from dialer.store.account_records import NewListing
+from dialer.store.attempt_records import LegProgress
 from dialer.store.errors import Refused
-from dialer.store.records import DEFAULT_ACCOUNT, LegProgress, NewCall
+from dialer.store.records import DEFAULT_ACCOUNT, NewCall
 
 NO_ANSWER = scene.verdict("no_answer", CallStatus.COMPLETED_WITHOUT_ANSWER)
 

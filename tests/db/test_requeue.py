@@ -9,14 +9,9 @@ from dialer.campaign.moves import CampaignAction
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.status import CallStatus, Phase
 from dialer.store import attempts, promotion, requeue, withdrawal
+from dialer.store.attempt_records import AttemptResult, LegProgress, UndialedResult
 from dialer.store.errors import CampaignClosed, NotFound
-from dialer.store.records import (
-    DEFAULT_ACCOUNT,
-    AttemptResult,
-    LegEvidence,
-    LegProgress,
-    UndialedResult,
-)
+from dialer.store.records import DEFAULT_ACCOUNT, LegEvidence
 
 GIVEN_UP = scene.verdict("busy", CallStatus.COMPLETED_WITHOUT_ANSWER)
 NO_ROUTE = scene.verdict("no_route", CallStatus.TECHNICAL_ERROR, technical_in_a_row=10)

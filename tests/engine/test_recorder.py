@@ -15,7 +15,8 @@ from dialer.campaign.status import CallStatus, Phase
 from dialer.clock import SystemClock
 from dialer.engine.lease import NodeLease
 from dialer.engine.recorder import Recorder
-from dialer.store.records import AttemptResult, LegEvidence, LegProgress
+from dialer.store.attempt_records import AttemptResult, LegProgress
+from dialer.store.records import LegEvidence
 
 SOON = 10  # seconds
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from dialer.clock import Clock
-    from dialer.store.records import ClaimedCall
+    from dialer.store.attempt_records import ClaimedCall
     from dialer.ua.outbound import OutboundCall
 
 log = structlog.get_logger(__name__)

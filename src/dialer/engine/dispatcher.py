@@ -13,7 +13,7 @@ from dialer.campaign.pacing import TokenBucket
 from dialer.engine import placer
 from dialer.engine.trunk_set import burst_of
 from dialer.store import attempts, promotion, queue, withdrawal
-from dialer.store.records import Refusal
+from dialer.store.attempt_records import Refusal
 from dialer.ua.media import NoPortAvailable
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from dialer.engine.trunk_choice import TrunkChoice
     from dialer.engine.trunk_set import TrunkState
     from dialer.engine.undialed import UndialedCalls
+    from dialer.store.attempt_records import CampaignToDial, ClaimedCall
     from dialer.store.pool import Pool
-    from dialer.store.records import CampaignToDial, ClaimedCall
     from dialer.ua.agent import UserAgent
     from dialer.ua.outbound import PreparedCall
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from dialer.engine.trace_writer import TraceWriter
     from dialer.engine.trunk_set import TrunkSet, TrunkState
     from dialer.metrics import Metrics
+    from dialer.store.attempt_records import ClaimedCall
     from dialer.store.pool import Pool
-    from dialer.store.records import ClaimedCall
     from dialer.ua.agent import UserAgent
     from dialer.ua.outbound import OutboundCall
 

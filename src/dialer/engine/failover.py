@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from dialer.engine.lease import NodeLease
     from dialer.engine.trunk_choice import TrunkChoice
     from dialer.engine.trunk_set import TrunkState
+    from dialer.store.attempt_records import ClaimedCall, FailedLeg
     from dialer.store.pool import Pool
-    from dialer.store.records import ClaimedCall, FailedLeg
     from dialer.ua.agent import UserAgent
     from dialer.ua.outbound import PreparedCall
 

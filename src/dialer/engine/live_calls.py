@@ -12,8 +12,8 @@ from dialer.campaign import failover
 from dialer.campaign.evidence import LocalCause
 from dialer.conversation.ending import Cause, ConversationEnd
 from dialer.engine import alarms, placer
+from dialer.store.attempt_records import AttemptResult, FailedLeg
 from dialer.store.errors import Unavailable
-from dialer.store.records import AttemptResult, FailedLeg
 from dialer.ua.call import Answered
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dialer.engine.trace_writer import TraceWriter
     from dialer.engine.trunk_set import TrunkSet, TrunkState
     from dialer.metrics import Metrics
-    from dialer.store.records import ClaimedCall
+    from dialer.store.attempt_records import ClaimedCall
     from dialer.ua.agent import UserAgent
     from dialer.ua.call import CallEvent, CallResult
     from dialer.ua.outbound import OutboundCall, PreparedCall

@@ -12,7 +12,7 @@ from dialer.campaign.header_template import filled
 from dialer.campaign.number_rewriting import dialled, rewritten
 from dialer.campaign.retry import History, RetryPolicy, decide
 from dialer.campaign.status import Phase
-from dialer.store import records
+from dialer.store import attempt_records, records
 from dialer.ua import call as sip
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from dialer.engine.trunk_definition import TrunkDefinition
 
 
-def call_request(claimed: records.ClaimedCall, definition: TrunkDefinition) -> sip.CallRequest:
+def call_request(
+    claimed: attempt_records.ClaimedCall, definition: TrunkDefinition
+) -> sip.CallRequest:
     """Return what the user agent shall do for a claimed call, with numbers as the trunk wants them.
 
     Raises ValueError where rewriting leaves nothing that may be dialled.
@@ -46,7 +48,7 @@ def call_request(claimed: records.ClaimedCall, definition: TrunkDefinition) -> s
     )
 
 
-def caller_id_for(claimed: records.ClaimedCall, default: str) -> str:
+def caller_id_for(claimed: attempt_records.ClaimedCall, default: str) -> str:
     """Choose among the campaign's caller IDs in turn, by the call and how often it was tried."""
     if not claimed.caller_ids:
         return default
@@ -54,13 +56,13 @@ def caller_id_for(claimed: records.ClaimedCall, default: str) -> str:
 
 
 def new_leg(
-    claimed: records.ClaimedCall,
+    claimed: attempt_records.ClaimedCall,
     attempt_id: UUID,
     request: sip.CallRequest,
     identity: sip.LegIdentity,
-) -> records.NewLeg:
+) -> attempt_records.NewLeg:
     """Return the row that is committed before the INVITE leaves, its numbers as dialled."""
-    return records.NewLeg(
+    return attempt_records.NewLeg(
         call_id=claimed.id,
         attempt_id=attempt_id,
         trunk=request.trunk.name,
@@ -87,9 +89,9 @@ def stored_dialog(dialog: records.DialogIdentity) -> sip.DialogIdentity:
 
 def progress(
     call_id: int, attempt_id: UUID, ordinal: int, event: sip.CallEvent
-) -> records.LegProgress:
+) -> attempt_records.LegProgress:
     """Return what an event of a leg under way changes in its record."""
-    row = records.LegProgress(call_id=call_id, attempt_id=attempt_id, leg_ordinal=ordinal)
+    row = attempt_records.LegProgress(call_id=call_id, attempt_id=attempt_id, leg_ordinal=ordinal)
     match event:
         case sip.InviteSent(identity, at):
             return dataclasses.replace(row, identity=leg_identity(identity), sent_at=at)
@@ -165,10 +167,10 @@ def flags_of(rule: Rule, result: sip.CallResult | None) -> tuple[str, ...]:
 def judge(
     table: OutcomeTable,
     evidence: campaign.Evidence,
-    history: records.CallHistory,
-    retry: records.RetrySettings,
+    history: attempt_records.CallHistory,
+    retry: attempt_records.RetrySettings,
     now: dt.datetime,
-) -> tuple[Rule, records.Verdict]:
+) -> tuple[Rule, attempt_records.Verdict]:
     """Find the rule that decides, and what it makes of the call."""
     rule = table.rule_for(evidence)
     decision = decide(
@@ -198,8 +200,8 @@ def judge(
     return rule, _verdict(decision)
 
 
-def _verdict(decision: Decision) -> records.Verdict:
-    return records.Verdict(
+def _verdict(decision: Decision) -> attempt_records.Verdict:
+    return attempt_records.Verdict(
         outcome=decision.outcome.value,
         rule=decision.rule,
         status=decision.status,

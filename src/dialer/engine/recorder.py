@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from dialer.clock import Clock
     from dialer.engine.lease import NodeLease
+    from dialer.store.attempt_records import AttemptResult, LegProgress
     from dialer.store.pool import Pool
-    from dialer.store.records import AttemptResult, LegProgress
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ import structlog
 from dialer.campaign.evidence import Evidence, LocalCause
 from dialer.engine import placer
 from dialer.store import attempts
+from dialer.store.attempt_records import AttemptResult
 from dialer.store.pool import transaction
-from dialer.store.records import AttemptResult
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from dialer.campaign.outcome_table import OutcomeTable
     from dialer.engine.lease import NodeLease
     from dialer.engine.trunk_set import TrunkSet
+    from dialer.store.attempt_records import OrphanedCall
     from dialer.store.pool import Pool
-    from dialer.store.records import OrphanedCall
     from dialer.ua.agent import UserAgent
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from dialer.engine.trunk_set import TrunkSet, TrunkState
-    from dialer.store.records import CampaignToDial, ClaimedCall
+    from dialer.store.attempt_records import CampaignToDial, ClaimedCall
 
 log = structlog.get_logger(__name__)
 

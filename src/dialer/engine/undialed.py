@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from dialer.campaign.evidence import Evidence, LocalCause
 from dialer.engine import placer
 from dialer.store import attempts
-from dialer.store.records import Refusal, UndialedResult
+from dialer.store.attempt_records import Refusal, UndialedResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dialer.campaign.outcome_table import OutcomeTable
     from dialer.engine.lease import NodeLease
+    from dialer.store.attempt_records import ClaimedCall
     from dialer.store.pool import Pool
-    from dialer.store.records import ClaimedCall
 
 
 class UndialedCalls:

@@ -11,7 +11,7 @@ from dialer.campaign.admission import Admitted, Candidate, Postponed, Refused, a
 from dialer.campaign.contact_day import ContactDay, contact_day
 from dialer.campaign.plan import zone_of
 from dialer.store import do_not_call
-from dialer.store.records import Refusal
+from dialer.store.attempt_records import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

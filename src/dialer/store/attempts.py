@@ -12,21 +12,16 @@ from typing import TYPE_CHECKING
 
 from dialer.campaign.status import CampaignStatus, Phase
 from dialer.store import queue, rows, schedules
+from dialer.store.attempt_records import OrphanedCall
 from dialer.store.pool import session, transaction
-from dialer.store.records import OrphanedCall
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Sequence
     from uuid import UUID
 
+    from dialer.store.attempt_records import AttemptResult, LegProgress, NewLeg, UndialedResult
     from dialer.store.pool import Database
-    from dialer.store.records import (
-        AttemptResult,
-        LegProgress,
-        NewLeg,
-        UndialedResult,
-    )
 
 # The numbers of a person are tried in turn; one that nobody could reach is not tried again.
 THEN_DIALS = """

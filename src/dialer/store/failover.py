@@ -11,8 +11,8 @@ from dialer.store.pool import transaction
 if TYPE_CHECKING:
     import datetime as dt
 
+    from dialer.store.attempt_records import FailedLeg, NewLeg
     from dialer.store.pool import Database
-    from dialer.store.records import FailedLeg, NewLeg
 
 
 class Commit(enum.Enum):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import asyncpg
 
 from dialer.store import admission, plan_limits, rows, schedules
+from dialer.store.attempt_records import CampaignToDial, ClaimedCall
 from dialer.store.pool import session, transaction
-from dialer.store.records import CampaignToDial, ClaimedCall
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason, Phase
 from dialer.store import schedules
+from dialer.store.attempt_records import CallHistory, RetrySettings
 from dialer.store.records import (
     Attempt,
     Call,
-    CallHistory,
     Campaign,
     CampaignSettings,
     DialogIdentity,
@@ -22,7 +22,6 @@ from dialer.store.records import (
     LegEvidence,
     LegIdentity,
     Provisional,
-    RetrySettings,
     SkippedRow,
 )
 

@@ -14,7 +14,7 @@ from dialer.campaign.outcome_table import OutcomeTable
 from dialer.campaign.status import CallStatus, Phase
 from dialer.engine import placer
 from dialer.engine.trunk_definition import TrunkDefinition
-from dialer.store import records
+from dialer.store import attempt_records, records
 from dialer.ua import call as sip
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
@@ -45,13 +45,13 @@ DIALOG = sip.DialogIdentity(
     target_host="192.0.2.1",
     target_port=5070,
 )
-RETRY = records.RetrySettings(
+RETRY = attempt_records.RetrySettings(
     max_attempts=3,
     retry_interval_seconds=600,
     retry_by_outcome={"busy": 90},
     redial_interrupted=False,
 )
-CLAIMED = records.ClaimedCall(
+CLAIMED = attempt_records.ClaimedCall(
     id=10,
     account_id=1,
     campaign_id=2,
@@ -67,7 +67,7 @@ CLAIMED = records.ClaimedCall(
     max_talk_seconds=44,
     on_answer={},
     retry=RETRY,
-    history=records.CallHistory(
+    history=attempt_records.CallHistory(
         attempts=0, counted=0, technical_in_a_row=0, declined=0, was=CallStatus.PLANNED
     ),
 )
@@ -182,7 +182,7 @@ def test_what_a_cancel_or_a_bye_needs_survives_the_store():
 
 
 def test_every_event_of_a_call_becomes_progress():
-    row = records.LegProgress(call_id=10, attempt_id=ATTEMPT, leg_ordinal=2)
+    row = attempt_records.LegProgress(call_id=10, attempt_id=ATTEMPT, leg_ordinal=2)
     expected = {
         sip.InviteSent(IDENTITY, NOW): {
             "identity": records.LegIdentity(**dataclasses.asdict(IDENTITY)),
@@ -250,7 +250,7 @@ def test_a_verdict_goes_by_the_history_and_the_campaigns_wishes(counted, status,
     history = dataclasses.replace(CLAIMED.history, counted=counted)
     rule, verdict = placer.judge(TABLE, campaign.Evidence(code=486), history, RETRY, NOW)
     assert rule.name == verdict.rule == "busy-486"
-    assert verdict == records.Verdict(
+    assert verdict == attempt_records.Verdict(
         outcome="busy",
         rule="busy-486",
         status=status,

@@ -11,7 +11,7 @@ from dialer.campaign.status import CallStatus
 from dialer.engine.trunk_choice import TrunkChoice
 from dialer.engine.trunk_definition import TrunkDefinition
 from dialer.engine.trunk_set import TrunkSet, TrunkState
-from dialer.store.records import CallHistory, CampaignToDial, ClaimedCall, RetrySettings
+from dialer.store.attempt_records import CallHistory, CampaignToDial, ClaimedCall, RetrySettings
 from dialer.ua.call import Trunk
 from dialer.ua.trunk_status import Availability, TrunkStatus
 
