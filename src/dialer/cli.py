@@ -11,6 +11,7 @@ import typer
 from dialer import (
     __version__,
     account_commands,
+    audit_command,
     campaign_commands,
     config,
     do_not_call_commands,
@@ -152,6 +153,7 @@ record_commands.add_to(campaign_commands.app)
 app.command()(event_commands.events)
 app.add_typer(person_commands.app, name="person")
 app.command("call")(campaign_commands.call)
+app.command()(audit_command.audit)
 app.add_typer(do_not_call_commands.app, name="do-not-call")
 app.add_typer(account_commands.app, name="account")
 app.add_typer(token_commands.app, name="token")

@@ -3,93 +3,50 @@
 from __future__ import annotations
 
 import urllib.parse
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import httpx_sse
-import pydantic
 
 from dialer.api import (
     account_models,
+    audit_models,
     event_models,
     models,
     report_models,
     trace_models,
     trunk_models,
 )
+from dialer.client_connection import READ_TIMEOUT, ApiConnection, ApiProblem, problem_of
 from dialer.client_webhooks import WebhookClient
-from dialer.clock import SystemClock
 
 if TYPE_CHECKING:
     import datetime as dt
-    import types
     from collections.abc import AsyncIterator, Iterable, Mapping
 
     from dialer.campaign.role import Role
     from dialer.campaign.status import CallStatus, CampaignStatus
-    from dialer.clock import Clock
 
-Model = TypeVar("Model", bound=pydantic.BaseModel)
+__all__ = ["ApiProblem", "Client"]
+
 DO_NOT_CALL = "/v1/do-not-call"
-READ_TIMEOUT = 60.0  # seconds
 LIST_TIMEOUT = 900.0  # seconds; a large list is answered when it is in
 BUSY = frozenset({429, 502, 503, 504})  # what passes
 EVENTS_RETRY = 2.0  # seconds before a stream of events is taken up again
 MAKING_TIMEOUT = 3600.0  # seconds; what is made whole before it is answered
 
 
-class ApiProblem(Exception):  # noqa: N818 - what the API's refusals are called (RFC 9457)
-    """The API refused, or could not be reached; the text is one line for a person.
+class Client(ApiConnection):
+    """Speaks to one API at `base_url`; every method raises ApiProblem, and nothing else.
 
-    `status` is the HTTP status, None where there was no answer; `problem` what the answer said.
+    What changes something is sent with an idempotency key of its own, and is sent again with it
+    where the connection breaks before the answer: it is done once. A list that is streamed is not.
     """
 
-    def __init__(
-        self, line: str, status: int | None = None, problem: models.ProblemDetails | None = None
-    ) -> None:
-        super().__init__(line)
-        self.status = status
-        self.problem = problem
-
-
-class Client:
-    """Speaks to one API at `base_url`; every method raises ApiProblem, and nothing else."""
-
-    def __init__(
-        self,
-        base_url: str = "http://127.0.0.1:8080",
-        token: str | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        self._base_url = base_url
-        self._clock = clock or SystemClock()
-        try:
-            self._http = httpx.AsyncClient(
-                base_url=base_url,
-                headers={"Authorization": f"Bearer {token}"} if token else {},
-                timeout=httpx.Timeout(10.0, read=READ_TIMEOUT),
-                transport=transport,
-                trust_env=False,
-            )
-        except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            raise ApiProblem(f"{base_url!r} or the token cannot be used: {error}") from None
-        self.webhooks = WebhookClient(self._json, self._request)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
+    @property
+    def webhooks(self) -> WebhookClient:
+        """What is about webhooks."""
+        return WebhookClient(self._json, self._request)
 
     async def create_campaign(self, settings: Mapping[str, Any]) -> models.Campaign:
         """Create a draft with `settings`, as JSON has them."""
@@ -272,18 +229,6 @@ class Client:
         ):
             yield piece
 
-    async def _pieces(self, path: str, **request: Any) -> AsyncIterator[bytes]:
-        """Yield the pieces of an answer as they come."""
-        try:
-            async with self._http.stream("GET", path, **request) as response:
-                if response.is_error:
-                    await response.aread()
-                    raise _problem(response)
-                async for piece in response.aiter_bytes():
-                    yield piece
-        except httpx.HTTPError as error:
-            raise self._unreachable(error) from None
-
     async def events(
         self,
         *,
@@ -308,7 +253,7 @@ class Client:
                 ) as source:
                     if source.response.is_error:
                         await source.response.aread()
-                        raise _problem(source.response)
+                        raise problem_of(source.response)
                     reached = True
                     async for told in source.aiter_sse():
                         last = told.id or last
@@ -358,6 +303,19 @@ class Client:
         return await self._json(
             report_models.ErasedPerson, "POST", "/v1/persons/erase", json={"number": number}
         )
+
+    async def audit(
+        self, *, limit: int = 50, cursor: str | None = None, **wanted: Any
+    ) -> audit_models.AuditPage:
+        """Read a page of who did what, newest first.
+
+        `wanted` are the API's parameters route and campaign_id, and since and until for its from
+        and to.
+        """
+        named = {"since": "from", "until": "to"}
+        parameters = {named.get(name, name): value for name, value in wanted.items() if value}
+        parameters |= _parameters((), limit, cursor)
+        return await self._json(audit_models.AuditPage, "GET", "/v1/audit", params=parameters)
 
     async def trunks(self) -> trunk_models.TrunkList:
         """Read every trunk."""
@@ -454,30 +412,6 @@ class Client:
         async for piece in self._pieces(f"{DO_NOT_CALL}/export.csv", params={"scope": scope}):
             yield piece
 
-    async def _json(self, model: type[Model], method: str, path: str, **request: Any) -> Model:
-        response = await self._request(method, path, **request)
-        try:
-            return model.model_validate_json(response.content)
-        except pydantic.ValidationError:
-            raise ApiProblem(
-                f"{self._base_url} answered {response.status_code} with something else than"
-                " the dialer's API would; check the address",
-                response.status_code,
-            ) from None
-
-    async def _request(self, method: str, path: str, **request: Any) -> httpx.Response:
-        try:
-            response = await self._http.request(method, path, **request)
-        except httpx.HTTPError as error:
-            raise self._unreachable(error) from None
-        if not response.is_success:
-            raise _problem(response)
-        return response
-
-    def _unreachable(self, error: httpx.HTTPError) -> ApiProblem:
-        reason = str(error) or type(error).__name__
-        return ApiProblem(f"cannot reach the dialer's API at {self._base_url}: {reason}")
-
 
 def _check_not_reset(event: str) -> None:
     if event == "reset":
@@ -486,16 +420,6 @@ def _check_not_reset(event: str) -> None:
 
 def _trunk_path(name: str) -> str:
     return f"/v1/trunks/{urllib.parse.quote(name, safe='')}"
-
-
-def _problem(response: httpx.Response) -> ApiProblem:
-    """Return the error that a refusal is, whether or not it is in the API's own form."""
-    try:
-        problem = models.ProblemDetails.model_validate_json(response.content)
-    except pydantic.ValidationError:
-        line = f"the API answered {response.status_code} {response.reason_phrase}".rstrip()
-        return ApiProblem(line, response.status_code)
-    return ApiProblem(problem.detail, response.status_code, problem)
 
 
 def _parameters(

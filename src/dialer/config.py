@@ -51,6 +51,11 @@ class Api(Section):
     token_file: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
     max_upload_mib: Annotated[int, Field(ge=1, le=65536)] = 512
+    read_timeout_seconds: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    requests_per_second: Annotated[float, Field(ge=0.1, le=100_000)] = 100.0
+    request_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    failed_logins_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 20
+    max_connections: Annotated[int, Field(ge=8, le=65_536)] = 2000
     event_streams: Annotated[int, Field(ge=0, le=100_000)] = 1000
     event_streams_per_token: Annotated[int, Field(ge=0, le=100_000)] = 100
 
@@ -193,9 +198,11 @@ class Capture(Section):
 
 
 class Retention(Section):
-    """How long call records are kept."""
+    """How long records are kept."""
 
     calls_days: Annotated[int, Field(ge=0, le=36500)] = 0
+    idempotency_hours: Annotated[float, Field(ge=1, le=8760)] = 24.0
+    audit_days: Annotated[int, Field(ge=0, le=36500)] = 365
 
 
 class Log(Section):

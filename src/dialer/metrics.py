@@ -146,6 +146,11 @@ class Metrics:
             ["method", "route", "status"],
             registry=registry,
         )
+        self.api_refused = Counter(
+            "dialer_api_refused_connections",
+            "HTTP connections that were one too many",
+            registry=registry,
+        )
         self.api_seconds = Histogram(
             "dialer_api_request_seconds",
             "Time to answer an HTTP request",

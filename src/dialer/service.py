@@ -9,6 +9,7 @@ import datetime as dt
 import functools
 import gc
 import re
+import resource
 import signal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -50,8 +51,7 @@ from dialer.webhook_service import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from aiohttp import web
-
+    from dialer.api.door import Listener
     from dialer.clock import Clock
     from dialer.config import Config
     from dialer.store.pool import Pool
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+MOST_DESCRIPTORS = 65_536
 _CSEQ = re.compile(rb"\r\nCSeq[ \t]*:[ \t]*\d+[ \t]+([A-Z]+)", re.IGNORECASE)
 
 
@@ -263,6 +264,8 @@ class Service:
             pauses=self._pauses(),
             quiet=self._quiet(),
             keep_calls=dt.timedelta(days=self.settings.retention.calls_days) or None,
+            keep_keys=dt.timedelta(hours=self.settings.retention.idempotency_hours),
+            keep_audit=dt.timedelta(days=self.settings.retention.audit_days) or None,
             traces=None
             if traces is None
             else TraceWriter(
@@ -336,6 +339,11 @@ class Service:
             quiet=self._quiet(),
             bots=self.settings.bots,
             max_upload_bytes=self.settings.api.max_upload_mib * 1024 * 1024,
+            read_timeout=self.settings.api.read_timeout_seconds,
+            requests_per_second=self.settings.api.requests_per_second,
+            request_burst=self.settings.api.request_burst,
+            failed_logins_per_minute=self.settings.api.failed_logins_per_minute,
+            max_connections=self.settings.api.max_connections,
             engine_ready=self._engine_ready,
             webhook_rules=rules_of(self.settings),
             secret_box=secret_box_of(self.settings),
@@ -345,9 +353,9 @@ class Service:
         )
 
     async def _start_api(self, pool: Pool, settings: ApiSettings) -> None:
-        runner = await listen(create_app(pool, settings, self.clock, self.metrics))
-        self._parts.push_async_callback(runner.cleanup)
-        self.api_url = _url(runner, self.settings.api.host)
+        listener = await listen(create_app(pool, settings, self.clock, self.metrics))
+        self._parts.push_async_callback(listener.cleanup)
+        self.api_url = _url(listener, self.settings.api.host)
 
     def _engine_ready(self) -> str | None:
         if self.engine is None:
@@ -375,14 +383,23 @@ def _each(hooks: Sequence[Callable[[Passed], None]]) -> Callable[[Passed], None]
     return hook
 
 
-def _url(runner: web.AppRunner, host: str) -> str:
-    port = runner.addresses[0][1]
+def _url(listener: Listener, host: str) -> str:
+    port = listener.addresses[0][1]
     shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - how to reach it
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
+def _take_descriptors() -> None:
+    """Use as many file descriptors as the process may: each call and each connection takes some."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 async def serve_until_signal(service: Service) -> int:
     """Run until SIGTERM or SIGINT, then drain; a second signal hangs up at once."""
+    _take_descriptors()
     signals: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -20,10 +20,11 @@ SETTINGS = {"name": "Spring", "caller_ids": ["+4930123456"], "trunks": ["pbx"]}
 class Api:
     """The application behind a real socket, and short words for what the tests ask of it."""
 
-    def __init__(self, client, runner, metrics):
+    def __init__(self, client, listener, metrics):
         self.client = client
-        self.runner = runner
-        self.host, self.port = runner.addresses[0][:2]
+        self.listener = listener
+        self.runner = listener.runner
+        self.host, self.port = listener.addresses[0][:2]
         self.metrics = metrics
 
     async def __call__(self, method, path, expect=200, **request):
@@ -63,7 +64,7 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def served(pool, **settings):
+async def served(pool, clock=None, **settings):
     """Serve the API over `pool` on a free port of loopback."""
     defaults = {
         "port": 0,
@@ -71,16 +72,16 @@ async def served(pool, **settings):
         "internal_numbers": re.compile("[1-9][0-9]{2,4}"),
     }
     metrics = Metrics()
-    app = create_app(pool, ApiSettings(**{**defaults, **settings}), SystemClock(), metrics)
-    runner = await listen(app)
-    address = runner.addresses[0][:2]
+    app = create_app(pool, ApiSettings(**{**defaults, **settings}), clock or SystemClock(), metrics)
+    listener = await listen(app)
+    address = listener.addresses[0][:2]
     try:
         async with aiohttp.ClientSession(
             f"http://127.0.0.1:{address[1]}", cookie_jar=aiohttp.DummyCookieJar()
         ) as client:
-            yield Api(client, runner, metrics)
+            yield Api(client, listener, metrics)
     finally:
-        await runner.cleanup()
+        await listener.cleanup()
 
 
 @pytest.fixture

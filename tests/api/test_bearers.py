@@ -61,7 +61,7 @@ async def test_a_bearer_token_that_is_given_is_always_checked(api, secret):
 async def test_what_works_is_not_asked_again_for_a_few_seconds(pool, clock):
     bearers = Bearers(pool, None, clock)
     secret, token = await made(pool)
-    assert await bearers.find(secret) == Bearer(DEFAULT_ACCOUNT, Role.ADMIN, "shop")
+    assert await bearers.find(secret) == Bearer(DEFAULT_ACCOUNT, Role.ADMIN, "shop", token.id)
     await tokens.revoke(pool, DEFAULT_ACCOUNT, token.id)  # as on another node
     clock.advance(KEPT_SECONDS - 0.1)
     assert await bearers.find(secret) is not None

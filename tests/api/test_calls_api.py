@@ -258,3 +258,36 @@ async def test_no_token_stands_in_the_log(job):
         "/api/calls/campaign/{token}/control/resume",
     ]
     assert "cc_" not in str(logs)
+
+
+async def test_a_request_is_done_once_for_its_key_and_entered_without_its_token(pool, api):
+    path = await api.campaign()
+    made = await api("POST", f"{path}/calls-api-token", 201)
+    headers = {"Idempotency-Key": "a"}
+    body = [{"phone": "+4930123456"}]
+    answers = [
+        await api("POST", f"{made['url']}/addPhones", json=body, headers=headers) for _ in range(2)
+    ]
+    assert answers[0] == answers[1]
+    assert await pool.fetchval("SELECT count(*) FROM calls") == 1
+    entries = (await api("GET", "/v1/audit", params={"campaign_id": 1}))["items"]
+    assert [(one["route"], one["token_name"], one["role"]) for one in entries] == [
+        ("addPhones", "Calls API of campaign 1", "operator"),
+        ("makeCallsApiToken", "no token", "admin"),
+        ("createCampaign", "no token", "admin"),
+    ]
+    rows = await pool.fetch("SELECT a::text FROM audit_log AS a")
+    assert not any(made["token"] in row["a"] or "4930123456" in row["a"] for row in rows)
+
+
+async def test_tokens_in_paths_can_be_guessed_at_no_faster_than_others(pool, serve):
+    async with serve(pool, failed_logins_per_minute=3) as api:
+        path = await api.campaign()
+        made = await api("POST", f"{path}/calls-api-token", 201)
+        await api("GET", f"{made['url']}/status")
+        for number in range(3):
+            await api("GET", f"/api/calls/campaign/cc_{number:043}/status", 404)
+        await api("GET", f"/api/calls/campaign/cc_{9:043}/status", 429)
+        await api("GET", f"{made['url']}/status")
+        await api("DELETE", f"{path}/calls-api-token", 204)
+        await api("GET", f"{made['url']}/status", 404)

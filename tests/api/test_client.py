@@ -6,6 +6,8 @@ import httpx
 import pytest
 
 from dialer.client import ApiProblem, Client
+from dialer.client_connection import PAUSES
+from dialer.clock import SystemClock
 
 BASE = "http://dialer.test:8080"
 PROBLEM = {
@@ -19,9 +21,24 @@ PROBLEM = {
 }
 
 
+class Impatient(SystemClock):
+    """Waits for nothing, and tells how long it should have."""
+
+    def __init__(self):
+        self.waited = []
+
+    async def sleep(self, seconds):
+        self.waited.append(seconds)
+
+
 @pytest.fixture
-async def client():
-    async with Client(BASE, token="secret-token") as found:
+def clock():
+    return Impatient()
+
+
+@pytest.fixture
+async def client(clock):
+    async with Client(BASE, token="secret-token", clock=clock) as found:
         yield found
 
 
@@ -114,3 +131,54 @@ async def test_tells_an_address_without_a_scheme():
     async with Client("dialer.test") as client:
         with pytest.raises(ApiProblem, match="cannot reach"):
             await client.campaigns()
+
+
+@pytest.mark.respx(base_url=BASE)
+async def test_a_change_whose_answer_was_lost_is_sent_again_with_its_key(respx_mock, client, clock):
+    under_way = httpx.Response(409, json=PROBLEM, headers={"Retry-After": "5"})
+    done = httpx.Response(200, json={"removed": 1, "kept": 0, "kept_calls": [],
+                                     "kept_calls_truncated": False})  # fmt: skip
+    for lost in (httpx.ReadError(""), httpx.RemoteProtocolError(""), httpx.WriteError("")):
+        route = respx_mock.post("/v1/campaigns/1/numbers/remove")
+        route.mock(side_effect=[lost, httpx.ConnectError("restarts"), under_way, done])
+        assert (await client.remove_numbers(1, numbers=["+49"])).removed == 1
+    keys = [call.request.headers["Idempotency-Key"] for call in respx_mock.calls]
+    assert len(keys) == 12
+    assert [len(set(keys[place : place + 4])) for place in (0, 4, 8)] == [1, 1, 1]
+    assert len(set(keys)) == 3
+    assert clock.waited == [*PAUSES] * 3
+
+
+@pytest.mark.respx(base_url=BASE)
+@pytest.mark.parametrize(("error", "tries"), [
+    (httpx.ReadError(""), 1 + len(PAUSES)), (httpx.ConnectError(""), 1), (httpx.ReadTimeout(""), 1),
+])  # fmt: skip
+async def test_a_change_is_not_sent_again_for_ever(respx_mock, client, error, tries):
+    route = respx_mock.post("/v1/campaigns/1/start").mock(side_effect=error)
+    with pytest.raises(ApiProblem):
+        await client.start(1)
+    assert route.call_count == tries
+
+
+@pytest.mark.respx(base_url=BASE)
+async def test_what_must_not_be_sent_again_is_not(respx_mock, client):
+    async def pieces():
+        yield b"phone\n"
+
+    route = respx_mock.route().mock(side_effect=httpx.ReadError(""))
+    for call in (client.add_list(1, pieces()), client.delete_campaign(1)):
+        with pytest.raises(ApiProblem):
+            await call
+    assert route.call_count == 2
+    assert all("Idempotency-Key" not in call.request.headers for call in route.calls)
+
+
+@pytest.mark.respx(base_url=BASE)
+async def test_a_key_of_the_callers_own_is_sent(respx_mock, client):
+    route = respx_mock.post("/v1/campaigns/1/start").respond(409, json=PROBLEM)
+    for found in (client.with_key("order-17"), client):
+        with pytest.raises(ApiProblem):
+            await found.start(1)
+    own, other = (call.request.headers["Idempotency-Key"] for call in route.calls)
+    assert own == "order-17"
+    assert other != own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+import httpx
 import pytest
 
 from dialer.campaign.role import Role
@@ -120,3 +121,44 @@ async def test_accounts_tokens_and_the_do_not_call_list(api):
         await client.remove_do_not_call("+4989", kind="prefix", scope="all")
         pieces = [piece async for piece in client.export_do_not_call()]
         assert b"+493012345678,number," in b"".join(pieces)
+
+
+class LosingAnswers(httpx.AsyncHTTPTransport):
+    """Loses the first answer to a POST, which was done."""
+
+    def __init__(self):
+        super().__init__()
+        self.lost = 0
+
+    async def handle_async_request(self, request):
+        response = await super().handle_async_request(request)
+        if request.method == "POST" and not self.lost:
+            self.lost += 1
+            await response.aclose()
+            raise httpx.ReadError("")
+        return response
+
+
+async def test_a_campaign_whose_answer_was_lost_is_made_once(pool, serve):
+    transport = LosingAnswers()
+    async with (
+        serve(pool, token=TOKEN) as api,
+        Client(str(api.client._base_url), TOKEN, transport) as client,
+    ):
+        made = await client.create_campaign(SETTINGS)
+        assert transport.lost == 1
+        assert [one.id for one in (await client.campaigns()).items] == [made.id]
+        (entry,) = (await client.audit(route="createCampaign", campaign_id=made.id)).items
+        assert entry.token_name == "of the configuration"
+        assert (await client.audit(since="2999-01-01T00:00:00Z")).items == []
+
+
+async def test_a_key_that_is_kept_makes_a_list_go_in_once(client):
+    draft = await client.create_campaign(SETTINGS)
+
+    async def pieces():
+        yield b"phone\n+4930123456\n"
+
+    first = await client.with_key("list-1").add_list(draft.id, pieces())
+    assert await client.with_key("list-1").add_list(draft.id, pieces()) == first
+    assert len((await client.imports(draft.id)).items) == 1

@@ -167,7 +167,7 @@ async def test_500_listeners_hear_all_that_concurrent_transactions_write(pool):
 
 async def test_a_listener_that_does_not_read_is_sent_away_and_delays_nobody(pool, monkeypatch):
     monkeypatch.setattr(live_events, "BUFFER", 50)
-    padding = "x" * 20_000
+    padding = "x" * 200_000
     async with served(pool) as api, listening(api) as quick:
         reader, writer = await asyncio.open_connection(api.host, api.port, limit=1024)
         writer.write(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -251,7 +251,7 @@ async def test_an_id_that_is_none_is_refused(api):
 async def test_streams_end_at_once_when_the_service_does(pool):
     async with served(pool) as api, listening(api) as stream:
         async with asyncio.timeout(2):
-            await api.runner.cleanup()
+            await api.listener.cleanup()
         assert await stream.response.content.read() == b""
 
 

@@ -37,6 +37,7 @@ def test_names_and_help():
         "dialer_webhook_circuits_open",
         "dialer_api_requests",
         "dialer_api_request_seconds",
+        "dialer_api_refused_connections",
     }
     assert all(family.documentation for family in families.values())
     assert "process_resident_memory_bytes" in families

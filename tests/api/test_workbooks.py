@@ -10,7 +10,7 @@ import pytest
 from tests.api.workbooks import MAIN, archive, sheet, workbook
 
 from dialer.api import workbook_rows
-from dialer.api.numbers import XLSX
+from dialer.api.list_upload import XLSX
 
 NUMBERS = [["phone", "name", "amount"], [4930123456.0, "Ada", 1.5], ["+49 30 123457", "Ben", 2e21]]
 

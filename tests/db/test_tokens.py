@@ -33,8 +33,9 @@ async def test_a_token_is_shown_once_and_kept_as_a_hash(pool):
 
 
 async def test_a_token_says_who_shows_it(pool):
-    secret, _ = await made(pool, Role.VIEWER)
-    assert await tokens.bearer(pool, secret) == Bearer(DEFAULT_ACCOUNT, Role.VIEWER, "shop")
+    secret, token = await made(pool, Role.VIEWER)
+    shows = await tokens.bearer(pool, secret)
+    assert shows == Bearer(DEFAULT_ACCOUNT, Role.VIEWER, "shop", token.id)
     assert await tokens.bearer(pool, secret[:-1] + ("A" if secret[-1] != "A" else "B")) is None
 
 

@@ -140,6 +140,7 @@ class Scene:
         pauses=None,
         keep=None,
         bots=None,
+        keep_audit=None,
         **agent,
     ):
         """Start an engine; without trunks with the carrier's."""
@@ -169,6 +170,7 @@ class Scene:
             batch=batch,
             pauses=pauses,
             keep_calls=keep,
+            keep_audit=keep_audit,
         )
         node = Node(engine, user_agent, chosen)
         self.exits.push_async_callback(node.stop)

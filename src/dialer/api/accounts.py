@@ -7,7 +7,7 @@ import dataclasses
 from aiohttp import web
 
 from dialer.api import account_models, inputs
-from dialer.api.context import account_of, answer, bearer_of, context_of
+from dialer.api.context import account_of, after_commit, answer, bearer_of, context_of
 from dialer.api.problem import invalid
 from dialer.campaign.account_settings import AccountSettings
 from dialer.store import accounts, plan_limits, tokens
@@ -80,5 +80,5 @@ async def revoke_token(request: web.Request) -> web.Response:
     context = context_of(request)
     token_id = inputs.path_id(request, "token")
     await tokens.revoke(context.pool, account_of(request), token_id)
-    context.bearers.forget()
+    after_commit(request, context.bearers.forget)
     return web.Response(status=204)

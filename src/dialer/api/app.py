@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import logging
-import os
+import re
+import secrets
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,13 +14,17 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from dialer.api import openapi
 from dialer.api.bearers import Bearers
-from dialer.api.context import CONTEXT, Context, told_path
+from dialer.api.changes import changes
+from dialer.api.context import BEARER, CONTEXT, RATE, REQUEST_ID, Context, told_path
+from dialer.api.door import Listener, open_door
+from dialer.api.etags import conditional
 from dialer.api.event_stream import STREAMS, Streams
-from dialer.api.guard import SAFE_METHODS, guard
+from dialer.api.guard import guard
+from dialer.api.limits import Limits
 from dialer.api.live_events import LiveEvents
 from dialer.api.problem import answer_problems
+from dialer.api.route import SAFE_METHODS
 from dialer.api.routes import ROUTES
-from dialer.api.settings import SettingsError
 from dialer.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
 PUBLIC = frozenset(route.path for route in ROUTES if route.public)
 BY_REQUEST = {(route.method, route.path): route for route in ROUTES}
 CLOSING_SECONDS = 5.0  # what a request under way gets at the end
-LINGER_SECONDS = 2.0  # for which the rest of a refused body is read, so that the refusal arrives
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 log = structlog.get_logger(__name__)
 
@@ -45,9 +49,16 @@ def create_app(
 ) -> web.Application:
     """Return the API over the store; it starts nothing and closes nothing that it is given."""
     bearers = Bearers(pool, settings.token, clock)
-    context = Context(pool, settings, clock, metrics or Metrics(), _document(), bearers)
+    limits = Limits(settings, clock)
+    context = Context(pool, settings, clock, metrics or Metrics(), _document(), bearers, limits)
     app = web.Application(
-        middlewares=[_measure(context), answer_problems, guard(settings, BY_REQUEST, bearers)],
+        middlewares=[
+            _measure(context),
+            answer_problems,
+            guard(settings, BY_REQUEST, bearers, limits),
+            changes(context, pool, BY_REQUEST),
+            conditional(BY_REQUEST),
+        ],
         client_max_size=settings.max_body_bytes,
     )
     app[CONTEXT] = context
@@ -78,33 +89,18 @@ def _document() -> bytes:
     return openapi.text(ROUTES).encode()
 
 
-async def listen(app: web.Application) -> web.AppRunner:
-    """Serve `app` on its address; the caller ends it with the runner's cleanup().
+async def listen(app: web.Application) -> Listener:
+    """Serve `app` on its address; the caller ends it with cleanup().
 
     A connection that sends no whole request head in time is closed. Raises SettingsError where
     the address cannot be had.
     """
-    settings = app[CONTEXT].settings
+    context = app[CONTEXT]
+    settings = context.settings
     logging.getLogger("aiohttp.server").addFilter(_not_a_strangers_fault)
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        keepalive_timeout=settings.read_timeout,
-        lingering_time=LINGER_SECONDS,
-        shutdown_timeout=CLOSING_SECONDS,
-    )
+    runner = web.AppRunner(app, shutdown_timeout=CLOSING_SECONDS)
     await runner.setup()
-    try:
-        await web.TCPSite(runner, settings.bind_host, settings.port).start()
-    except OSError as error:
-        await runner.cleanup()
-        where = f"{settings.bind_host}:{settings.port}"
-        if error.errno == errno.EADDRINUSE:
-            reason = "another program listens there; end it, or set another api.port"
-        else:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-        raise SettingsError(f"api: cannot listen on {where}: {reason}") from None
-    return runner
+    return await open_door(runner, settings, context.metrics.api_refused.inc)
 
 
 def _not_a_strangers_fault(record: logging.LogRecord) -> bool:
@@ -119,8 +115,11 @@ def _measure(context: Context) -> Middleware:
     async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = context.clock.monotonic()
         status = 499  # the client went away; nginx's number for it
+        given = request.headers.get("X-Request-Id", "")
+        request[REQUEST_ID] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         try:
-            response = await handler(request)
+            with structlog.contextvars.bound_contextvars(request_id=request[REQUEST_ID]):
+                response = await handler(request)
             status = response.status
             return response
         finally:
@@ -133,19 +132,27 @@ def _measure(context: Context) -> Middleware:
             # who watches reads twice a second; what changes something, or is refused, is news
             quiet = request.method in SAFE_METHODS and status < 400
             write = log.debug if quiet or request.path in PUBLIC else log.info
+            bearer = request.get(BEARER)
             write(
                 "request",
                 method=method,
                 path=told_path(request),
                 status=status,
                 seconds=round(seconds, 4),
+                request_id=request[REQUEST_ID],
+                address=request.remote,
+                account_id=None if bearer is None else bearer.account_id,
+                token_name=None if bearer is None else bearer.name,
             )
 
     return measure
 
 
-async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
+async def _harden(request: web.Request, response: web.StreamResponse) -> None:
     """Add the headers that keep browsers from guessing, caching and sharing answers."""
+    if REQUEST_ID in request:
+        response.headers["X-Request-Id"] = request[REQUEST_ID]
+    response.headers.update(request.get(RATE, {}))
     response.headers["Server"] = "dialer"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"

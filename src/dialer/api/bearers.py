@@ -6,7 +6,7 @@ import hmac
 from typing import TYPE_CHECKING
 
 from dialer.campaign.role import Role
-from dialer.store import tokens
+from dialer.store import calls_api, tokens
 from dialer.store.account_records import Bearer
 from dialer.store.records import DEFAULT_ACCOUNT
 
@@ -31,14 +31,15 @@ class Bearers:
         self._pool = pool
         self._clock = clock
         self._configured = None if token is None else token.encode()
+        self._configured_worked = False
         self._kept: dict[str, tuple[float, Bearer]] = {}
         self.nobody = None if token else Bearer(DEFAULT_ACCOUNT, Role.ADMIN, "no token")
         """Who shows no token, None where one must be shown."""
 
     async def find(self, secret: str) -> Bearer | None:
         """Return who shows a token, None where it does not work. Raises `Unavailable`."""
-        given = secret.encode("utf-8", "surrogateescape")
-        if self._configured is not None and hmac.compare_digest(given, self._configured):
+        if self._is_configured(secret):
+            self._configured_worked = True
             return Bearer(DEFAULT_ACCOUNT, Role.ADMIN, "of the configuration")
         if not tokens.well_formed(secret):
             return None
@@ -49,10 +50,34 @@ class Bearers:
         found = await tokens.bearer(self._pool, secret)
         self._kept.pop(secret, None)
         if found is not None:
-            if len(self._kept) >= MOST_KEPT:
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[secret] = (now + KEPT_SECONDS, found)
+            self._keep(secret, found)
         return found
+
+    def _keep(self, secret: str, found: Bearer) -> None:
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[secret] = (self._clock.monotonic() + KEPT_SECONDS, found)
+
+    async def of_campaign(self, secret: str) -> Bearer:
+        """Return who shows a campaign's token of the Calls API. Raises `NotFound`."""
+        now = self._clock.monotonic()
+        until, kept = self._kept.get(secret, (now, None))
+        if kept is not None and now < until:
+            return kept
+        self._kept.pop(secret, None)
+        campaign = await calls_api.find(self._pool, secret)
+        name = f"Calls API of campaign {campaign.id}"
+        found = Bearer(campaign.account_id, Role.OPERATOR, name, campaign_id=campaign.id)
+        self._keep(secret, found)
+        return found
+
+    def has_worked(self, secret: str) -> bool:
+        """Whether a token was shown here before, and worked."""
+        return secret in self._kept or (self._configured_worked and self._is_configured(secret))
+
+    def _is_configured(self, secret: str) -> bool:
+        given = secret.encode("utf-8", "surrogateescape")
+        return self._configured is not None and hmac.compare_digest(given, self._configured)
 
     def forget(self) -> None:
         """Ask the database again for every token: one was revoked here."""

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from dialer.api import calls_api_models as models
 from dialer.api import inputs
-from dialer.api.context import account_of, answer, context_of
+from dialer.api.context import account_of, answer, context_of, progress_of
 from dialer.api.problem import Problem, invalid
 from dialer.campaign.moves import CampaignAction, MoveRefused
 from dialer.campaign.number import NumberError, normalise
@@ -139,7 +139,9 @@ async def _open(request: web.Request) -> tuple[Context, Campaign]:
 async def _act(request: web.Request, action: CampaignAction) -> web.Response:
     context, campaign = await _open(request)
     try:
-        moved = await campaigns.act(context.pool, campaign.account_id, campaign.id, action)
+        moved = await campaigns.act(
+            context.pool, campaign.account_id, campaign.id, action, progress=progress_of(request)
+        )
     except MoveRefused as refused:
         raise Problem(
             409, str(refused), current_status=refused.status, allowed=refused.allowed

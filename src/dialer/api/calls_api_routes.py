@@ -67,6 +67,7 @@ CALLS_API_ROUTES = (
             calls_api_models.CampaignInformation,
             refusals=REFUSED,
             role=None,
+            in_steps=word == "stop",
         )
         for word, handler in (
             ("pause", calls_api.pause),
@@ -105,6 +106,7 @@ CALLS_API_ROUTES = (
             bodies={JSON: calls_api_models.JOBS},
             refusals=REFUSED,
             role=None,
+            audited=False,
         )
         for what, handler, words in (
             ("callJob", calls_api.job_report, "report call jobs, each with its latest attempt"),

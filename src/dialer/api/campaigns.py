@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from dialer import prompts
-from dialer.api import inputs, models
-from dialer.api.context import Context, account_of, answer, context_of
+from dialer.api import etags, inputs, models
+from dialer.api.context import Context, account_of, answer, context_of, progress_of
 from dialer.api.next_attempt import next_attempt
 from dialer.api.problem import Problem, invalid
 from dialer.campaign.moves import CampaignAction, MoveRefused
@@ -34,7 +34,7 @@ async def create(request: web.Request) -> web.Response:
     _check(settings, context, account_of(request))
     wanted = records.CampaignSettings(**_stored(settings.model_dump()))
     record = await campaigns.create(context.pool, account_of(request), wanted)
-    response = answer(shown(record), status=201)
+    response = _told(shown(record), status=201)
     response.headers["Location"] = f"/v1/campaigns/{record.id}"
     return response
 
@@ -62,7 +62,7 @@ async def read(request: web.Request) -> web.Response:
     campaign_id = inputs.path_id(request, "campaign")
     record = await campaigns.get(context.pool, account_of(request), campaign_id)
     counts = (await campaigns.counts(context.pool, [campaign_id]))[campaign_id]
-    return answer(
+    return _told(
         models.CampaignWithCounts(
             **_fields(record),
             counts=[
@@ -94,19 +94,49 @@ async def change(request: web.Request) -> web.Response:
         raise invalid([("", "names no setting to change")], "body")
     _check(changes, context, account_of(request))
     stored = _stored(changes.model_dump(include=named))
-    for tries_left in reversed(range(CHANGE_TRIES)):
+    wanted = await _expected(request, campaign_id)
+    for tries_left in reversed(range(CHANGE_TRIES if wanted is None else 1)):
         old = await campaigns.get(context.pool, account_of(request), campaign_id)
         new = dataclasses.replace(old.settings, **stored)
         try:
             record = await campaigns.change(
-                context.pool, account_of(request), campaign_id, new, version=old.version
+                context.pool,
+                account_of(request),
+                campaign_id,
+                new,
+                version=wanted or old.version,
             )
-        except VersionConflict:
+        except VersionConflict as conflict:
+            if wanted is not None:
+                raise Problem(412, str(conflict)) from None
             if not tries_left:
                 raise
         else:
-            return answer(shown(record))
+            return _told(shown(record))
     raise AssertionError("the last try returns or raises")
+
+
+async def _expected(request: web.Request, campaign_id: int) -> int | None:
+    """Return the version that the campaign must have by If-Match, which it has now (else 412)."""
+    allowed = etags.versions(request)
+    if allowed is None or progress_of(request).state is not None:
+        return None
+    pool = context_of(request).pool
+    version = (await campaigns.get(pool, account_of(request), campaign_id)).version
+    if version not in allowed:
+        raise Problem(
+            412,
+            f"campaign {campaign_id} has changed since it was read: it has version {version} now;"
+            " read it again, and decide anew",
+        )
+    return version
+
+
+def _told(campaign: models.Campaign, *, status: int = 200) -> web.Response:
+    """Return a campaign with the tag of its version."""
+    response = answer(campaign, status=status)
+    response.headers["ETag"] = etags.of_version(campaign.version)
+    return response
 
 
 async def start(request: web.Request) -> web.Response:
@@ -129,7 +159,7 @@ async def finish(request: web.Request) -> web.Response:
     settings = context_of(request).settings
     campaign_id = inputs.path_id(request, "campaign")
     asked = await inputs.json_body(request, models.FINISH, settings, empty="{}")
-    return answer(await _act(request, campaign_id, CampaignAction.FINISH, hang_up=asked.hang_up))
+    return _told(await _act(request, campaign_id, CampaignAction.FINISH, hang_up=asked.hang_up))
 
 
 async def delete(request: web.Request) -> web.Response:
@@ -143,7 +173,7 @@ async def _move(request: web.Request, action: CampaignAction) -> web.Response:
     settings = context_of(request).settings
     campaign_id = inputs.path_id(request, "campaign")
     await inputs.json_body(request, models.NOTHING, settings, empty="{}")
-    return answer(await _act(request, campaign_id, action))
+    return _told(await _act(request, campaign_id, action))
 
 
 async def _act(
@@ -154,9 +184,17 @@ async def _act(
     try:
         return shown(
             await campaigns.act(
-                context.pool, account_of(request), campaign_id, action, hang_up=hang_up
+                context.pool,
+                account_of(request),
+                campaign_id,
+                action,
+                hang_up=hang_up,
+                version=await _expected(request, campaign_id),
+                progress=progress_of(request),
             )
         )
+    except VersionConflict as conflict:
+        raise Problem(412, str(conflict)) from None
     except MoveRefused as refused:
         raise Problem(
             409,

@@ -1,4 +1,7 @@
-"""What every handler works with: the application's parts, and the making of an answer."""
+"""What every handler works with: the application's parts, and the making of an answer.
+
+`pool` of `context_of(request)` is the request's transaction where it changes something.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,21 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from dialer.store.idempotency import Progress
 from dialer.store.records import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import pydantic
 
     from dialer.api.bearers import Bearers
+    from dialer.api.limits import Limits
     from dialer.api.settings import ApiSettings
     from dialer.clock import Clock
     from dialer.metrics import Metrics
     from dialer.store.account_records import Bearer
-    from dialer.store.pool import Pool
+    from dialer.store.pool import Database
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,12 +36,13 @@ class Context:
     connection, and each of the others the memory of a sheet.
     """
 
-    pool: Pool
+    pool: Database
     settings: ApiSettings
     clock: Clock
     metrics: Metrics
     document: bytes
     bearers: Bearers
+    limits: Limits
     dry_runs: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(2))
     workbooks: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(2))
 
@@ -42,11 +50,28 @@ class Context:
 CONTEXT: web.AppKey[Context] = web.AppKey("context")
 BEARER: web.RequestKey[Bearer] = web.RequestKey("bearer")
 """Under which the guard puts who sent a request."""
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id")
+RATE: web.RequestKey[Mapping[str, str]] = web.RequestKey("rate")
+"""Under which the guard puts the RateLimit fields of the answer."""
+OWN: web.RequestKey[Context] = web.RequestKey("own context")
+"""The context of a request that changes something, with its transaction as the pool."""
+PROGRESS: web.RequestKey[Progress] = web.RequestKey("progress")
+AFTER: web.RequestKey[list[Callable[[], None]]] = web.RequestKey("after")
 
 
 def context_of(request: web.Request) -> Context:
-    """Return the application's context."""
-    return request.app[CONTEXT]
+    """Return the application's context, by which the request asks the store."""
+    return request.get(OWN) or request.app[CONTEXT]
+
+
+def progress_of(request: web.Request) -> Progress:
+    """Return how far an earlier try of the request has come."""
+    return request.get(PROGRESS) or Progress()
+
+
+def after_commit(request: web.Request, do: Callable[[], None]) -> None:
+    """Have something done once what the request changes is committed."""
+    request.setdefault(AFTER, []).append(do)
 
 
 def bearer_of(request: web.Request) -> Bearer:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from dialer.api import account_models, inputs, models
-from dialer.api.context import Context, account_of, answer, bearer_of, context_of, runs_instance
+from dialer.api.context import (
+    Context,
+    account_of,
+    answer,
+    bearer_of,
+    context_of,
+    progress_of,
+    runs_instance,
+)
 from dialer.api.list_upload import ListUpload
 from dialer.api.problem import Problem, invalid
 from dialer.campaign.do_not_call import pattern_of
@@ -19,6 +27,7 @@ from dialer.campaign.report import csv_lines
 from dialer.campaign.role import Role
 from dialer.store import do_not_call
 from dialer.store.account_records import NewListing
+from dialer.store.pool import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,10 +70,10 @@ async def add(request: web.Request) -> web.Response:
     asked = inputs.query(request, account_models.ScopeQuery)
     whose = _whose(request, asked.scope, Role.ADMIN)
     if request.content_type in FILE_TYPES:
-        intake = _Intake(context, whose, "import")
+        intake = _Intake(request, whose, "import")
         await _read_list(request, intake)
     else:
-        intake = _Intake(context, whose, "api")
+        intake = _Intake(request, whose, "api")
         given = await inputs.json_body(request, account_models.NEW_LISTINGS, context.settings)
         for line, one in enumerate(given, start=1):
             await intake.put(line, one.phone, one.kind, one.reason)
@@ -152,15 +161,22 @@ async def _read_list(request: web.Request, intake: _Intake) -> None:
 
 
 class _Intake:
-    """Puts entries on a list batch by batch, and keeps count."""
+    """Puts entries on a list batch by batch, and keeps count.
 
-    def __init__(self, context: Context, whose: int | None, source: ListingSource) -> None:
-        self.context = context
-        self.added = 0
+    It goes on where an earlier try of the request ended.
+    """
+
+    def __init__(self, request: web.Request, whose: int | None, source: ListingSource) -> None:
+        self.context = context_of(request)
+        self._progress = progress_of(request)
+        done = self._progress.state or {"line": 0, "added": 0, "listed_already": 0}
+        self._done: int = done["line"]
+        self._line = self._done
+        self.added: int = done["added"]
         self._whose = whose
         self._source: ListingSource = source
         self._batch: list[NewListing] = []
-        self._listed_already = 0
+        self._listed_already: int = done["listed_already"]
         self._rejected = 0
         self._rejected_rows: list[models.RejectedRow] = []
 
@@ -188,6 +204,9 @@ class _Intake:
         except NumberError as error:
             self._reject(line, phone, f"phone: {error}")
             return
+        if line <= self._done:
+            return
+        self._line = line
         self._batch.append(NewListing(pattern, kind == "prefix", reason))
         if len(self._batch) >= BATCH:
             await self._flush()
@@ -200,9 +219,16 @@ class _Intake:
             )
 
     async def _flush(self) -> None:
-        added = await do_not_call.add(self.context.pool, self._whose, self._batch, self._source)
-        self.added += added
-        self._listed_already += len(self._batch) - added
+        async with transaction(self.context.pool) as connection:
+            added = await do_not_call.add(connection, self._whose, self._batch, self._source)
+            self.added += added
+            self._listed_already += len(self._batch) - added
+            await self._progress.note(
+                connection,
+                line=self._line,
+                added=self.added,
+                listed_already=self._listed_already,
+            )
         self._batch = []
 
     async def end(self) -> account_models.AddedListings:

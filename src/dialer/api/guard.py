@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from dialer.api.context import BEARER
+from dialer.api import audit
+from dialer.api.context import BEARER, RATE, context_of
 from dialer.api.problem import Problem
+from dialer.api.route import SAFE_METHODS
+from dialer.store.errors import NotFound
 from dialer.store.records import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
@@ -18,11 +21,10 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
 
     from dialer.api.bearers import Bearers
+    from dialer.api.limits import Limits
     from dialer.api.route import Route
     from dialer.api.settings import ApiSettings
     from dialer.store.account_records import Bearer
-
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _AUTHORITY = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>\d{1,5}))?"
@@ -31,7 +33,10 @@ _DEFAULT_PORT = {"http": 80, "https": 443}
 
 
 def guard(
-    settings: ApiSettings, routes: Mapping[tuple[str, str], Route], bearers: Bearers
+    settings: ApiSettings,
+    routes: Mapping[tuple[str, str], Route],
+    bearers: Bearers,
+    limits: Limits,
 ) -> Middleware:
     """Return the middleware that refuses what a stranger or another site's web page sends.
 
@@ -43,11 +48,12 @@ def guard(
         authority = _checked_host(request, settings)
         _check_origin(request, authority)
         route = routes.get((request.method, _path(request)))
-        if route is None or route.role is not None:
-            bearer = await _bearer(request, bearers)
-            if route is not None:
-                _check_role(route, bearer)
+        if route is None or not route.public or "token" in request.match_info:
+            bearer = await _limited_bearer(request, bearers, limits)
+            request[RATE] = limits.count(bearer)
             request[BEARER] = bearer
+            if route is not None:
+                await _check_role(request, route, bearer)
         return await handler(request)
 
     return check
@@ -113,16 +119,32 @@ def _path(request: web.Request) -> str:
     return "" if resource is None else resource.canonical
 
 
+async def _limited_bearer(request: web.Request, bearers: Bearers, limits: Limits) -> Bearer:
+    """Return who sends a request, within the limits of failed logins of an address (429).
+
+    Whose token has worked before is let in from any address.
+    """
+    given = _token(request)
+    if given is None or bearers.has_worked(given):
+        return await _bearer(request, bearers)
+    limits.check_login(request)
+    try:
+        return await _bearer(request, bearers)
+    except (Problem, NotFound):
+        limits.login_failed(request)
+        raise
+
+
 async def _bearer(request: web.Request, bearers: Bearers) -> Bearer:
     """Return who shows `Authorization: Bearer <token>` (RFC 6750), or sends none where none must.
 
-    A bearer token that is given is always checked.
+    A bearer token that is given is always checked. Where the path has one, it is a campaign's, and
+    `NotFound` is raised where it is none's.
     """
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        found = await bearers.find(given.strip())
-    else:
-        found = bearers.nobody
+    if "token" in request.match_info:
+        return await bearers.of_campaign(request.match_info["token"])
+    given = _token(request)
+    found = bearers.nobody if given is None else await bearers.find(given)
     if found is None:
         raise Problem(
             401,
@@ -130,6 +152,14 @@ async def _bearer(request: web.Request, bearers: Bearers) -> Bearer:
             headers={"WWW-Authenticate": 'Bearer realm="dialer"'},
         )
     return found
+
+
+def _token(request: web.Request) -> str | None:
+    """Return the token that a request shows, in its path or its head."""
+    if "token" in request.match_info:
+        return request.match_info["token"]
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else None
 
 
 async def still_works(request: web.Request, bearers: Bearers) -> bool:
@@ -141,16 +171,21 @@ async def still_works(request: web.Request, bearers: Bearers) -> bool:
     return True
 
 
-def _check_role(route: Route, bearer: Bearer) -> None:
+async def _check_role(request: web.Request, route: Route, bearer: Bearer) -> None:
     """Refuse what the role or the account of the bearer does not suffice for (403)."""
     if route.role is not None and not bearer.role.may(route.role):
-        raise Problem(
+        problem = Problem(
             403,
             f"{route.name} needs the role {route.role}; the token {bearer.name!r} has the role"
             f" {bearer.role}",
         )
-    if route.instance and bearer.account_id != DEFAULT_ACCOUNT:
-        raise Problem(
+    elif route.instance and bearer.account_id != DEFAULT_ACCOUNT:
+        problem = Problem(
             403,
             f"{route.name} is about the whole instance, which needs a token of the default account",
         )
+    else:
+        return
+    if route.changes:
+        await audit.write(context_of(request).pool, request, route, problem.response())
+    raise problem

@@ -12,6 +12,7 @@ import pydantic
 from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from dialer.api.context import context_of
 from dialer.api.problem import Problem, explain, invalid
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ async def json_body(
             f"the body must be application/json, not {request.content_type}",
             headers={"Accept": "application/json"},
         )
-    data = await _whole_body(request, settings) or empty.encode()
+    data = await whole_body(request, settings) or empty.encode()
     return parse(data, shape)
 
 
@@ -100,8 +101,8 @@ def parse(data: bytes, shape: pydantic.TypeAdapter[T]) -> T:
         raise invalid(explain(error), "body") from None
 
 
-async def _whole_body(request: web.Request, settings: ApiSettings) -> bytes:
-    """Read a JSON body within its limit of bytes and of time."""
+async def whole_body(request: web.Request, settings: ApiSettings) -> bytes:
+    """Read a JSON body within its limit of bytes and of time; once read, it is kept."""
     limit = settings.max_body_bytes
     try:
         async with asyncio.timeout(settings.read_timeout):
@@ -120,9 +121,11 @@ async def list_body(
     """Yield the pieces of a list: the body, or the first file of a multipart/form-data one.
 
     `told` gets that file's name.
-    Raises Problem: 413 past `max_upload_bytes`, 408 when the next piece does not come in time,
-    400 for a broken upload.
+    Raises Problem: 413 past `max_upload_bytes`, 408 where we wait for longer than `read_timeout`
+    for CHUNK bytes, 400 for a broken upload.
     """
+    clock = context_of(request).clock
+    waited, came = 0.0, 0
     source: StreamReader | BodyPartReader = request.content
     left = settings.max_upload_bytes
     try:
@@ -130,10 +133,14 @@ async def list_body(
             source = await asyncio.wait_for(_first_file(request), settings.read_timeout)
             told(source.filename or "")
         while True:
-            async with asyncio.timeout(settings.read_timeout):
+            began = clock.monotonic()
+            async with asyncio.timeout(settings.read_timeout - waited):
                 piece = await _read(source)
             if not piece:
                 return
+            waited, came = waited + clock.monotonic() - began, came + len(piece)
+            if came >= CHUNK:
+                waited, came = 0.0, 0
             left -= len(piece)
             if left < 0:
                 raise Problem(
@@ -143,7 +150,9 @@ async def list_body(
                 )
             yield piece
     except TimeoutError:
-        raise _too_slow(settings) from None
+        raise Problem(
+            408, f"less than {CHUNK} bytes of the list came in {settings.read_timeout:g} s"
+        ) from None
     except (web.RequestPayloadError, ConnectionError):
         raise _cut_short() from None
     except (ValueError, AssertionError, HttpProcessingError) as error:

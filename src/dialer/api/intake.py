@@ -27,18 +27,28 @@ LONGEST_SHOWN = 100  # characters of a rejected number
 class Intake:
     """Hands rows to `add` in batches; one is on its way while the next is gathered.
 
+    Rows up to the line `done` are in already: `counts` and `duplicate_rows` tell of them.
+
     async with Intake(add) as intake:
         await intake.put(rows)
         await intake.flush()
     """
 
-    def __init__(self, add: Add) -> None:
+    def __init__(
+        self,
+        add: Add,
+        *,
+        done: int = 0,
+        counts: models.RowCounts | None = None,
+        duplicate_rows: Sequence[models.DuplicateRow] = (),
+    ) -> None:
         self._add = add
+        self._done = done
         self._batch: list[NewCall] = []
         self._rejected: list[SkippedRow] = []
         self._under_way: asyncio.Task[None] | None = None
-        self.counts = models.RowCounts(added=0, duplicates=0, rejected=0, undialable=0)
-        self.duplicate_rows: list[models.DuplicateRow] = []
+        self.counts = counts or models.RowCounts(added=0, duplicates=0, rejected=0, undialable=0)
+        self.duplicate_rows = list(duplicate_rows)
         self.rejected_rows: list[models.RejectedRow] = []
 
     async def __aenter__(self) -> Self:
@@ -57,7 +67,10 @@ class Intake:
     async def put(self, rows: Iterable[NewCall | NewNumber | RowProblem]) -> None:
         """Take rows, in order."""
         for row in rows:
-            if isinstance(row, RowProblem):
+            if row.line <= self._done:
+                if isinstance(row, RowProblem):
+                    self._report([SkippedRow(row.line, row.phone[:LONGEST_SHOWN], row.reason)])
+            elif isinstance(row, RowProblem):
                 phone = row.phone[:LONGEST_SHOWN]
                 self._rejected.append(SkippedRow(row.line, phone, row.reason))
             else:
@@ -89,13 +102,19 @@ class Intake:
         self.counts = models.RowCounts(
             added=counts.added + report.added,
             duplicates=counts.duplicates + len(report.duplicates),
-            rejected=counts.rejected + len(rejected),
+            rejected=counts.rejected,
             undialable=counts.undialable + undialable(batch) - undialable(report.duplicates),
         )
         room = MAX_REPORTED - len(self.duplicate_rows)
         self.duplicate_rows += [
             models.DuplicateRow.model_validate(row) for row in report.duplicates[:room]
         ]
+        self._report(rejected)
+
+    def _report(self, rejected: Sequence[SkippedRow]) -> None:
+        self.counts = self.counts.model_copy(
+            update={"rejected": self.counts.rejected + len(rejected)}
+        )
         room = MAX_REPORTED - len(self.rejected_rows)
         self.rejected_rows += [
             models.RejectedRow(line=row.line, phone=row.number, reason=row.reason)

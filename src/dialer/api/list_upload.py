@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import hashlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from aiohttp import web
 
 from dialer.api import inputs
 from dialer.api.context import context_of
@@ -20,15 +24,28 @@ from dialer.campaign.number_list import NumberList
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-    from aiohttp import web
-
     from dialer.api.models import ListReading
     from dialer.api.settings import ApiSettings
     from dialer.campaign.list_row import Row
 
 SPOOL_PIECE = 1024 * 1024  # bytes that are written at a time
 CSV_PIECE = 8 * 1024  # bytes; a few hundred rows, so that the event loop gets its turn
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+FILE_TYPES = frozenset({"text/csv", "multipart/form-data", XLSX})
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Spooled:
+    """A list that has come whole: its file, the SHA-256 of it, and the name that it was sent by."""
+
+    path: Path
+    digest: bytes
+    file_name: str
+
+
+SPOOLED: web.RequestKey[Spooled] = web.RequestKey("spooled")
+"""Under which a request has its list, where it was spooled before the handler."""
 
 
 class ListUpload:
@@ -50,14 +67,19 @@ class ListUpload:
 
     async def rows(self) -> AsyncGenerator[Sequence[Row]]:
         """Yield the rows, some at a time. Raises Problem and NumberListError."""
-        body = inputs.list_body(self._request, self._settings, told=self._named)
+        whole = self._request.get(SPOOLED)
+        if whole is not None:
+            self._named(whole.file_name)
+            body = _read(whole.path)
+        else:
+            body = inputs.list_body(self._request, self._settings, told=self._named)
         async with contextlib.aclosing(body) as pieces:
             start = b""
             while len(start) < LONGEST_MARK and (piece := await anext(pieces, b"")):
                 start += piece
             kind = format_of(start)
-            if kind is ListFormat.XLSX or self._spool:
-                async with _spooled(start, pieces) as path:
+            if kind is ListFormat.XLSX or (self._spool and whole is None):
+                async with _path_of(whole, start, pieces) as path:
                     if kind is ListFormat.XLSX:
                         found = self._of_workbook(path)
                     else:
@@ -110,33 +132,57 @@ async def _after(start: bytes, pieces: AsyncIterator[bytes]) -> AsyncGenerator[b
 
 
 @contextlib.asynccontextmanager
-async def _spooled(start: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[Path]:
-    """Give a temporary file with the whole list. Raises Problem where there is no room."""
+async def _path_of(
+    whole: Spooled | None, start: bytes, pieces: AsyncIterator[bytes]
+) -> AsyncIterator[Path]:
+    if whole is not None:
+        yield whole.path
+    else:
+        async with _spooled(start, pieces) as (path, _):
+            yield path
+
+
+@contextlib.asynccontextmanager
+async def spooled(request: web.Request, settings: ApiSettings) -> AsyncIterator[Spooled]:
+    """Give a list that has come whole. Raises Problem, also where there is no room for it."""
+    names: list[str] = []
+    body = inputs.list_body(request, settings, told=names.append)
+    async with contextlib.aclosing(body) as pieces, _spooled(b"", pieces) as (path, digest):
+        yield Spooled(path, digest, "".join(names))
+
+
+@contextlib.asynccontextmanager
+async def _spooled(start: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[tuple[Path, bytes]]:
+    """Give a temporary file with the whole list, and its SHA-256; as `spooled`."""
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="dialer-list-")
     try:
         path = Path(folder.name) / "list"
         try:
-            await _write(path, start, pieces)
+            digest = await _write(path, start, pieces)
         except OSError as error:
             if isinstance(error, ConnectionError | TimeoutError):
                 raise
             raise Problem(
                 507, f"the list cannot be kept in {folder.name}: {error.strerror}"
             ) from None
-        yield path
+        yield path, digest
     finally:
         await asyncio.to_thread(folder.cleanup)
 
 
-async def _write(path: Path, start: bytes, pieces: AsyncIterator[bytes]) -> None:
+async def _write(path: Path, start: bytes, pieces: AsyncIterator[bytes]) -> bytes:
+    digest = hashlib.sha256()
     with path.open("wb", buffering=0) as file:
         waiting = bytearray(start)
         async for piece in pieces:
             waiting += piece
             if len(waiting) >= SPOOL_PIECE:
+                digest.update(waiting)
                 await asyncio.to_thread(file.write, bytes(waiting))
                 waiting.clear()
+        digest.update(waiting)
         await asyncio.to_thread(file.write, bytes(waiting))
+    return digest.digest()
 
 
 async def _read(path: Path) -> AsyncGenerator[bytes]:

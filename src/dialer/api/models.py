@@ -223,6 +223,7 @@ class Campaign(Answer):
     """A campaign: its settings and where it stands."""
 
     id: int
+    version: int = Field(description="grows with every change; If-Match goes by it")
     status: CampaignStatus
     pause_reason: PauseReason | None
     pause_detail: str

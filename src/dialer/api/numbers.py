@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dialer.api import inputs, models
 from dialer.api.campaigns import stored_windows
-from dialer.api.context import Context, account_of, answer, context_of
+from dialer.api.context import Context, account_of, answer, context_of, progress_of
 from dialer.api.intake import LONGEST_SHOWN, MAX_REPORTED, Intake
-from dialer.api.list_upload import ListUpload
+from dialer.api.list_upload import FILE_TYPES, ListUpload
 from dialer.api.problem import Problem
 from dialer.campaign import own_settings
 from dialer.campaign.list_row import NewNumber, NumberListError, RowProblem
@@ -20,18 +20,16 @@ from dialer.campaign.number import NumberError, normalise
 from dialer.campaign.own_settings import OwnSettingError
 from dialer.store import campaigns, dry_run, imports, numbers, removal
 from dialer.store.errors import Refused
+from dialer.store.pool import transaction
 from dialer.store.records import KeptCall, NewCall
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from dialer.store.pool import Pool
     from dialer.store.records import AddReport, SkippedRow
 
 Rows: TypeAlias = AsyncGenerator[Sequence[NewCall | NewNumber | RowProblem]]
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-FILE_TYPES = frozenset({"text/csv", "multipart/form-data", XLSX})
 CHECKED_AT_ONCE = 500  # numbers of a JSON body, after which the event loop gets its turn
 
 
@@ -50,7 +48,7 @@ async def add(request: web.Request) -> web.Response:
     async with contextlib.aclosing(rows):
         if asked.dry_run:
             return await _dry_run(context, account_id, campaign_id, rows, upload)
-        return await _import(context, account_id, campaign_id, rows, upload)
+        return await _import(request, campaign_id, rows, upload)
 
 
 async def check(request: web.Request) -> web.Response:
@@ -74,15 +72,32 @@ async def _rows(
 
 
 async def _import(
-    context: Context, account_id: int, campaign_id: int, rows: Rows, upload: ListUpload | None
+    request: web.Request, campaign_id: int, rows: Rows, upload: ListUpload | None
 ) -> web.Response:
     """Add the rows. What cannot be read at all makes no import; one that breaks off says why."""
+    context, account_id, progress = context_of(request), account_of(request), progress_of(request)
     first = await _first(rows)
     file_name = upload.file_name if upload else ""
-    import_id = await imports.begin(context.pool, account_id, campaign_id, file_name)
+    if progress.state is None:
+        async with transaction(context.pool) as connection:
+            import_id = await imports.begin(connection, account_id, campaign_id, file_name)
+            await progress.note(connection, import_id=import_id, line=0)
+        known: dict[str, Any] = {}
+    else:
+        import_id = progress.state["import_id"]
+        known = await _known(context, account_id, import_id) | {"done": progress.state["line"]}
     end = functools.partial(imports.end, context.pool, account_id, import_id)
-    put_in = functools.partial(_put_in, context.pool, account_id, campaign_id, import_id=import_id)
-    async with Intake(put_in) as intake:
+
+    async def put_in(batch: Sequence[NewCall], rejected: Sequence[SkippedRow]) -> AddReport:
+        async with transaction(context.pool) as connection:
+            report = await numbers.add(
+                connection, account_id, campaign_id, batch, import_id=import_id, rejected=rejected
+            )
+            line = max([*(row.line for row in batch), *(row.line for row in rejected)])
+            await progress.note(connection, import_id=import_id, line=line)
+        return report
+
+    async with Intake(put_in, **known) as intake:
         try:
             await intake.put(first)
             async for some in rows:
@@ -101,18 +116,23 @@ async def _import(
     return _told(intake, import_id, _format(upload))
 
 
-async def _put_in(
-    pool: Pool,
-    account_id: int,
-    campaign_id: int,
-    batch: Sequence[NewCall],
-    rejected: Sequence[SkippedRow],
-    *,
-    import_id: int,
-) -> AddReport:
-    return await numbers.add(
-        pool, account_id, campaign_id, batch, import_id=import_id, rejected=rejected
+async def _known(context: Context, account_id: int, import_id: int) -> dict[str, Any]:
+    """Return what an earlier try of a request has put in of its list, as Intake takes it.
+
+    Rows that cannot be used are told anew.
+    """
+    made = await imports.get(context.pool, account_id, import_id)
+    counts = models.RowCounts(
+        added=made.added, duplicates=made.duplicates, rejected=0, undialable=made.undialable
     )
+    found: list[models.DuplicateRow] = []
+    async with contextlib.aclosing(imports.skipped(context.pool, account_id, import_id)) as skipped:
+        async for row in skipped:
+            if len(found) == MAX_REPORTED:
+                break
+            if row.reason == numbers.DUPLICATE:
+                found.append(models.DuplicateRow(line=row.line, phone=row.number))
+    return {"counts": counts, "duplicate_rows": found}
 
 
 async def _dry_run(
@@ -218,11 +238,12 @@ async def remove(request: web.Request) -> web.Response:
     campaign_id = inputs.path_id(request, "campaign")
     wanted = await inputs.json_body(request, models.REMOVE_NUMBERS, context.settings)
     scope = (context.pool, account_of(request), campaign_id)
+    progress = progress_of(request)
     unread: list[KeptCall] = []
     if wanted.import_id is not None:
-        report = await removal.of_import(*scope, wanted.import_id)
+        report = await removal.of_import(*scope, wanted.import_id, progress=progress)
     elif wanted.call_ids is not None:
-        report = await removal.of_calls(*scope, wanted.call_ids)
+        report = await removal.of_calls(*scope, wanted.call_ids, progress=progress)
     else:
         known = []
         for text in wanted.numbers or ():
@@ -230,7 +251,7 @@ async def remove(request: web.Request) -> web.Response:
                 known.append(normalise(text, context.settings.internal_numbers).text)
             except NumberError as error:
                 unread.append(KeptCall(text[:LONGEST_SHOWN], None, str(error)))
-        report = await removal.of_numbers(*scope, known)
+        report = await removal.of_numbers(*scope, known, progress=progress)
     shown = (*unread, *report.first_kept)[:MAX_REPORTED]
     kept = report.kept + len(unread)
     return answer(

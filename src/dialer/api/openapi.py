@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 import dialer
+from dialer.api.idempotency import METHODS
 from dialer.api.models import ProblemDetails
 
 if TYPE_CHECKING:
@@ -24,18 +25,67 @@ if TYPE_CHECKING:
 
 JsonObject = dict[str, Any]
 
+_KEY = r"^[!#-~]([ !#-~]*[!#-~])?$"
+
 _DESCRIPTION = """\
 Steers call campaigns and reads what became of every call.
 
 Every refusal is a problem (RFC 9457) whose `detail` says in one line what is wrong, where, and \
 what to do. Any request may get 400, 401 (token), 403 (web page of another origin), 408, 413, \
 415, 421 (Host is not a name of the service), 422 (input that does not fit; `errors` holds JSON \
-pointers) and 503 with Retry-After (Postgres is away).
+pointers), 429 with Retry-After (too many requests, see the RateLimit fields) and 503 with \
+Retry-After (Postgres is away, or too many connections).
+
+A POST or PATCH that is sent with an Idempotency-Key is done once: sent again, it gets the same \
+answer, with `Idempotent-Replayed: true`.
 
 A token is of one account and has a role: a viewer reads, an operator also creates, changes and \
 steers, an admin also makes tokens and steers trunks. `x-role` of an operation says which role it \
 needs; 403 tells where the token's does not suffice. Nothing of another account is ever seen: it \
 is 404."""
+
+_HEADERS: JsonObject = {
+    "X-Request-Id": {
+        "description": "Of the request, where it has one; the log and the audit log name it.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": "What the token may still send, and seconds until it may send all again.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "How many requests in how many seconds a token may send.",
+        "schema": {"type": "string"},
+    },
+    "ETag": {
+        "description": "Of this answer; that of a campaign begins with its version.",
+        "schema": {"type": "string", "pattern": '^"[0-9a-f]+(-[0-9a-f]+)?"$'},
+    },
+    "Idempotent-Replayed": {
+        "description": "The request was done before, and this is its answer.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+}
+_PARAMETERS: JsonObject = {
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "New for each request, such as a UUID; the same when it is sent again.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": _KEY},
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The ETag of the campaign as it was read: 412 where it has changed since.",
+        "schema": {"type": "string"},
+    },
+    "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The ETag of an earlier answer: 304 where it would be the same now.",
+        "schema": {"type": "string"},
+    },
+}
 
 _FILE = {
     "text/csv": {"type": "string"},
@@ -66,6 +116,8 @@ def document(routes: Iterable[Route]) -> JsonObject:
         "paths": paths,
         "components": {
             "schemas": schemas.definitions,
+            "headers": _HEADERS,
+            "parameters": _PARAMETERS,
             "securitySchemes": {
                 "token": {
                     "type": "http",
@@ -106,7 +158,12 @@ class _Schemas:
 def _operation(route: Route, schemas: _Schemas) -> JsonObject:
     """Return one operation object."""
     operation: JsonObject = {"operationId": route.name, "summary": route.summary}
-    if parameters := [*_path_parameters(route), *_query_parameters(route)]:
+    parameters = [
+        *_path_parameters(route),
+        *_query_parameters(route),
+        *({"$ref": f"#/components/parameters/{name}"} for name in _header_parameters(route)),
+    ]
+    if parameters:
         operation["parameters"] = parameters
     if route.bodies:
         operation["requestBody"] = {
@@ -116,13 +173,17 @@ def _operation(route: Route, schemas: _Schemas) -> JsonObject:
                 for media, shape in route.bodies.items()
             },
         }
-    answer: JsonObject = {"description": HTTPStatus(route.status).phrase}
+    answer: JsonObject = {
+        "description": HTTPStatus(route.status).phrase,
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in _headers(route)},
+    }
     if isinstance(route.answer, str):
-        answer["content"] = {route.answer: {"schema": {"type": "string"}}}
+        kind = "object" if route.answer == "application/json" else "string"
+        answer["content"] = {route.answer: {"schema": {"type": kind}}}
     elif route.answer is not None:
         answer["content"] = {"application/json": {"schema": schemas.answer(route.answer)}}
     if route.status == HTTPStatus.CREATED:
-        answer["headers"] = {"Location": {"schema": {"type": "string"}}}
+        answer["headers"]["Location"] = {"schema": {"type": "string"}}
     refused = {"application/problem+json": {"schema": schemas.answer(ProblemDetails)}}
     operation["responses"] = {
         str(route.status): answer,
@@ -132,6 +193,11 @@ def _operation(route: Route, schemas: _Schemas) -> JsonObject:
         },
         "default": {"description": "A problem", "content": refused},
     }
+    if route.tagged:
+        operation["responses"]["304"] = {"description": "The answer is that of If-None-Match"}
+    if route.versioned:
+        changed = {"description": "It has changed since it was read", "content": refused}
+        operation["responses"]["412"] = changed
     if route.role is None:
         operation["security"] = []
     else:
@@ -142,6 +208,29 @@ def _operation(route: Route, schemas: _Schemas) -> JsonObject:
             "content": refused,
         }
     return operation
+
+
+def _headers(route: Route) -> list[str]:
+    """Return the header fields of an answer."""
+    return [
+        "X-Request-Id",
+        *(("RateLimit", "RateLimit-Policy") if route.limited else ()),
+        *(("ETag",) if route.tagged or (route.versioned and route.answer) else ()),
+        *(("Idempotent-Replayed",) if _keyed(route) else ()),
+    ]
+
+
+def _header_parameters(route: Route) -> list[str]:
+    return [
+        *(("IdempotencyKey",) if _keyed(route) else ()),
+        *(("IfMatch",) if route.versioned else ()),
+        *(("IfNoneMatch",) if route.tagged else ()),
+    ]
+
+
+def _keyed(route: Route) -> bool:
+    """Whether it is done once for an idempotency key."""
+    return route.method in METHODS and route.limited
 
 
 def _path_parameters(route: Route) -> list[JsonObject]:

@@ -62,6 +62,7 @@ RECORD_ROUTES = (
         bodies={JSON: report_models.REQUEUE},
         refusals={**NO_CAMPAIGN, 409: "The campaign is finished"},
         role=Role.OPERATOR,
+        in_steps=True,
     ),
     Route(
         "POST",
@@ -74,6 +75,7 @@ RECORD_ROUTES = (
         bodies={JSON: report_models.CLONE},
         refusals=NO_CAMPAIGN,
         role=Role.OPERATOR,
+        in_steps=True,
     ),
     Route(
         "POST",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dialer.api import campaigns, inputs, report_models
-from dialer.api.context import account_of, answer, context_of
+from dialer.api.context import account_of, answer, context_of, progress_of
 from dialer.store import clone as store_clone
 from dialer.store import requeue as store_requeue
 
@@ -25,6 +25,7 @@ async def requeue(request: web.Request) -> web.Response:
         asked.statuses,
         outcomes=asked.outcomes,
         call_ids=asked.call_ids,
+        progress=progress_of(request),
     )
     return answer(report_models.Requeued(requeued=done))
 
@@ -35,7 +36,12 @@ async def clone(request: web.Request) -> web.Response:
     campaign_id = inputs.path_id(request, "campaign")
     asked = await inputs.json_body(request, report_models.CLONE, context.settings)
     made, added = await store_clone.clone(
-        context.pool, account_of(request), campaign_id, asked.name, asked.numbers
+        context.pool,
+        account_of(request),
+        campaign_id,
+        asked.name,
+        asked.numbers,
+        progress=progress_of(request),
     )
     shown = campaigns.shown(made)
     body = report_models.ClonedCampaign(

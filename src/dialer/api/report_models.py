@@ -15,7 +15,11 @@ MAX_CALL_IDS = 10_000  # of one request
 
 def _time(value: object) -> object:
     """Take a blank before an offset for the plus sign that it was before a URL's decoding."""
-    return value.replace(" ", "+") if isinstance(value, str) and "T" in value else value
+    if not isinstance(value, str):
+        return value
+    if "T" not in value.upper():  # pydantic would take a bare number for seconds
+        raise ValueError("is no time such as 2026-01-31T10:00:00+01:00")
+    return value.replace(" ", "+")
 
 
 Time = Annotated[AwareDatetime, BeforeValidator(_time)]

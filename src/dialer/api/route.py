@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from dialer.campaign.role import Role
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -23,8 +24,11 @@ class Route:
     `bodies`: what the request's body may be, shape by content type, None for a file.
     `answer`: the shape of the answer, or its content type where it is not JSON; None: no body.
     `refusals`: what a status means here, besides the statuses that any request may get.
-    `role`: what a token must at least have; None: no token is needed. `instance`: only for the
-    default account, since it is about the instance and not about an account.
+    `in_steps`: it takes several transactions, since one would hold others up; the handler notes its
+    `progress_of(request)` in each, so that a repeated request goes on. `audited`: it is entered in
+    the audit log. `role`: what a token must at least have; None: no token is needed. `instance`:
+    only for the default account, since it is about the instance and not about an account.
+    `versioned`: it heeds If-Match.
     """
 
     method: str
@@ -40,6 +44,24 @@ class Route:
     refusals: Mapping[int, str] = dataclasses.field(default_factory=dict)
     role: Role | None = dataclasses.field(kw_only=True)
     instance: bool = False
+    in_steps: bool = False
+    audited: bool = True
+    versioned: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change something."""
+        return self.method not in SAFE_METHODS
+
+    @property
+    def tagged(self) -> bool:
+        """Whether its answers have entity tags: what is read, as JSON, with a token."""
+        return not self.changes and isinstance(self.answer, type) and not self.public
+
+    @property
+    def limited(self) -> bool:
+        """Whether it is known who asks: by a token in the head, or by a campaign's in the path."""
+        return not self.public or "{token}" in self.path
 
     @property
     def public(self) -> bool:

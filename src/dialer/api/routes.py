@@ -5,6 +5,8 @@ from __future__ import annotations
 from dialer.api import (
     account_models,
     accounts,
+    audit,
+    audit_models,
     calls,
     campaigns,
     do_not_call,
@@ -20,6 +22,7 @@ from dialer.api import (
     trunks,
 )
 from dialer.api.calls_api_routes import CALLS_API_ROUTES
+from dialer.api.list_upload import FILE_TYPES
 from dialer.api.record_routes import RECORD_ROUTES
 from dialer.api.route import Route
 from dialer.api.webhook_routes import WEBHOOK_ROUTES
@@ -84,6 +87,7 @@ ROUTES = (
         bodies={JSON: models.CAMPAIGN_CHANGES},
         refusals=CLOSED,
         role=Role.OPERATOR,
+        versioned=True,
     ),
     Route(
         "DELETE",
@@ -95,6 +99,8 @@ ROUTES = (
         status=204,
         refusals=NO_CAMPAIGN,
         role=Role.OPERATOR,
+        versioned=True,
+        in_steps=True,
     ),
     *(
         Route(
@@ -108,6 +114,8 @@ ROUTES = (
             body_required=False,
             refusals=REFUSED_MOVE,
             role=Role.OPERATOR,
+            in_steps=action == "finish",
+            versioned=True,
         )
         for action, handler, summary, body in (
             (
@@ -139,9 +147,10 @@ ROUTES = (
         "Add numbers, as JSON or as a list in CSV or XLSX; what is there already is skipped",
         models.AddedNumbers,
         query=models.ListQuery,
-        bodies={JSON: models.NEW_NUMBERS, **dict.fromkeys(sorted(numbers.FILE_TYPES))},
+        bodies={JSON: models.NEW_NUMBERS, **dict.fromkeys(sorted(FILE_TYPES))},
         refusals=CLOSED,
         role=Role.OPERATOR,
+        in_steps=True,
     ),
     Route(
         "POST",
@@ -151,8 +160,10 @@ ROUTES = (
         "Say what would become of the rows of a list in a new campaign; nothing is written",
         models.AddedNumbers,
         query=models.ListReading,
-        bodies={JSON: models.NEW_NUMBERS, **dict.fromkeys(sorted(numbers.FILE_TYPES))},
+        bodies={JSON: models.NEW_NUMBERS, **dict.fromkeys(sorted(FILE_TYPES))},
         role=Role.OPERATOR,
+        in_steps=True,
+        audited=False,
     ),
     Route(
         "POST",
@@ -164,6 +175,7 @@ ROUTES = (
         bodies={JSON: models.REMOVE_NUMBERS},
         refusals={404: "There is no such campaign, or it has no such import"},
         role=Role.OPERATOR,
+        in_steps=True,
     ),
     Route(
         "GET",
@@ -279,6 +291,7 @@ ROUTES = (
         query=account_models.ScopeQuery,
         bodies={JSON: account_models.NEW_LISTINGS, "text/csv": None, "multipart/form-data": None},
         role=Role.OPERATOR,
+        in_steps=True,
     ),
     Route(
         "DELETE",
@@ -345,6 +358,16 @@ ROUTES = (
     *RECORD_ROUTES,
     *CALLS_API_ROUTES,
     *WEBHOOK_ROUTES,
+    Route(
+        "GET",
+        "/v1/audit",
+        "listAudit",
+        audit.list_page,
+        "List who did what in the account, newest first",
+        audit_models.AuditPage,
+        query=audit_models.AuditQuery,
+        role=Role.ADMIN,
+    ),
     Route(
         "GET",
         "/v1/trunks",

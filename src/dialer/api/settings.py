@@ -41,8 +41,10 @@ class ApiSettings:
     time; `trunk_accounts`: whose campaigns may, for trunks that not all may name. `prompts`: the
     folders of the prompts that they may name; without any, every name is taken. `max_body_bytes`:
     of a JSON body; `max_upload_bytes`: of a list. `read_timeout`: seconds a client may keep us
-    waiting for the head of a request, a JSON body, or the next piece of a list. `engine_ready`:
-    None, or why this node cannot place calls now. `event_streams`: how many may be open at a time.
+    waiting for the head of a request, a JSON body, or the next piece of a list. A token may send
+    `requests_per_second` on the whole and `request_burst` at once; an address may show so many
+    tokens that do not work. `max_connections` are open at a time, and so
+    many `event_streams`. `engine_ready`: None, or why this node cannot place calls now.
     `webhook_rules`: which addresses webhooks may have; `secret_box` seals their secrets, and
     `webhook_window` is how long they are tried.
     `bots`: which ones campaigns may name; without, every one is taken.
@@ -59,6 +61,10 @@ class ApiSettings:
     max_body_bytes: int = 4 * 1024 * 1024
     max_upload_bytes: int = 512 * 1024 * 1024
     read_timeout: float = 30.0
+    requests_per_second: float = 100.0
+    request_burst: int = 1000
+    failed_logins_per_minute: int = 20
+    max_connections: int = 2000
     engine_ready: Callable[[], str | None] = ready
     event_streams: int = 1000
     event_streams_per_token: int = 100

@@ -127,6 +127,7 @@ WEBHOOK_ROUTES = (
         body_required=False,
         refusals=DISABLED,
         role=Role.OPERATOR,
+        in_steps=True,
     ),
     Route(
         "GET",

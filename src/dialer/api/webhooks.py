@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from dialer.api import inputs, models, webhook_models
-from dialer.api.context import Context, account_of, answer, context_of
+from dialer.api.context import Context, account_of, answer, context_of, progress_of
 from dialer.api.problem import invalid
 from dialer.store import webhook_deliveries, webhook_endpoints, webhook_secrets
 
@@ -107,6 +107,7 @@ async def _new_secret(request: web.Request, endpoint_id: int | None) -> web.Resp
 
 async def send_test(request: web.Request) -> web.Response:
     """Have a test event sent."""
+    await _no_body(request)
     made = await webhook_deliveries.send_test(
         context_of(request).pool, account_of(request), _webhook_id(request)
     )
@@ -139,6 +140,7 @@ async def delivery(request: web.Request) -> web.Response:
 
 async def resend(request: web.Request) -> web.Response:
     """Have a delivery sent again."""
+    await _no_body(request)
     context = context_of(request)
     again = await webhook_deliveries.resend(
         context.pool,
@@ -151,11 +153,22 @@ async def resend(request: web.Request) -> web.Response:
 
 async def resend_dead(request: web.Request) -> web.Response:
     """Have all dead deliveries of a receiver sent again."""
+    await _no_body(request)
     context = context_of(request)
     count = await webhook_deliveries.resend_dead(
-        context.pool, account_of(request), _webhook_id(request), context.settings.webhook_window
+        context.pool,
+        account_of(request),
+        _webhook_id(request),
+        context.settings.webhook_window,
+        progress=progress_of(request),
     )
     return answer(webhook_models.Resent(resent=count), status=202)
+
+
+async def _no_body(request: web.Request) -> None:
+    """Refuse a body that says something."""
+    settings = context_of(request).settings
+    await inputs.json_body(request, models.NOTHING, settings, empty="{}")
 
 
 def _webhook_id(request: web.Request) -> int:

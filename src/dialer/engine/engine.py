@@ -20,7 +20,7 @@ from dialer.engine.rescue import Rescue
 from dialer.engine.trace_writer import FORGET_EVERY, WRITE_EVERY
 from dialer.engine.trunk_choice import TrunkChoice
 from dialer.engine.undialed import UndialedCalls
-from dialer.store import attempts, census, retention
+from dialer.store import attempts, audit, census, idempotency, retention
 from dialer.store.errors import StoreError, Unavailable
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class Engine:
         pauses: Thresholds | None = None,
         quiet: Span | None = None,
         keep_calls: dt.timedelta | None = None,
+        keep_keys: dt.timedelta = retention.KEEP_KEYS,
+        keep_audit: dt.timedelta | None = None,
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -81,6 +83,8 @@ class Engine:
         self._metrics = metrics
         self._traces = traces
         self._keep_calls = keep_calls
+        self._keep_keys = keep_keys
+        self._keep_audit = keep_audit
         self._wake = asyncio.Event()
         self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -299,9 +303,14 @@ class Engine:
 
     async def _forget_calls(self) -> float:
         """Delete what is older than it is to be kept, with a breath between two batches."""
-        while await retention.forget_contacts(self._pool) or (
-            self._keep_calls is not None
-            and await retention.forget_calls(self._pool, self._keep_calls)
+        while (
+            await retention.forget_contacts(self._pool)
+            or await idempotency.forget(self._pool, self._keep_keys)
+            or (self._keep_audit is not None and await audit.forget(self._pool, self._keep_audit))
+            or (
+                self._keep_calls is not None
+                and await retention.forget_calls(self._pool, self._keep_calls)
+            )
         ):
             await self._clock.sleep(FORGET_PAUSE)
         return FORGET_CALLS_EVERY

@@ -55,11 +55,16 @@ class Token:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who shows a token that may be used."""
+    """Who shows a token that may be used.
+
+    `token_id` where it is one of an account's, `campaign_id` where it is of one campaign alone.
+    """
 
     account_id: int
     role: Role
     name: str
+    token_id: int | None = None
+    campaign_id: int | None = None
 
 
 ListingSource = Literal["person", "import", "api", "callee"]

@@ -9,6 +9,7 @@ from dialer.campaign.moves import CampaignAction, move_campaign
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason
 from dialer.store import plan_limits, rows, schedules
 from dialer.store.errors import CampaignClosed, NotFound, Refused, VersionConflict
+from dialer.store.idempotency import Progress
 from dialer.store.pool import session, transaction
 from dialer.store.records import PauseNote
 from dialer.store.schedules import Waiting
@@ -197,7 +198,7 @@ async def change(
         return rows.campaign(await connection.fetchrow(CHANGE, campaign_id, *_columns(settings)))
 
 
-async def act(
+async def act(  # noqa: PLR0913 - all but whose and what is named, and seldom given
     db: Database,
     account_id: int,
     campaign_id: int,
@@ -207,15 +208,23 @@ async def act(
     hang_up: bool = False,
     version: int | None = None,
     now: dt.datetime | None = None,
+    progress: Progress | None = None,
 ) -> Campaign:
     """Start, pause, resume, finish or delete a campaign, as `campaign.moves` allows.
 
     `pause` says who pauses and why; None is a person. Once a pause has returned, no call of the
     campaign gets committed for dialling. Finish ends all waiting calls; `hang_up` asks the engines
-    to end those that are up. Delete finishes first.
+    to end those that are up. Delete finishes first. With `progress` it goes on from where an
+    earlier try ended.
     Raises `NotFound`, `VersionConflict`, `MoveRefused` of `campaign.moves`, and `Refused` where a
     campaign is to be resumed and no minutes are left.
     """
+    progress = progress or Progress()
+    if progress.state is not None:  # the calls that waited are all that can be left
+        campaign = await get(db, account_id, campaign_id)
+        while await end_batch(db, campaign_id):
+            pass
+        return campaign
     async with transaction(db) as connection:
         campaign = await _locked(connection, account_id, campaign_id, version)
         now = now or await connection.fetchval("SELECT clock_timestamp()")
@@ -238,6 +247,7 @@ async def act(
         if action is CampaignAction.DELETE:
             gone = dataclasses.replace(campaign, deleted_at=now)
             campaign = await _write(connection, campaign, gone, action, now)
+        await progress.note(connection, acted=True)
     while more:
         more = await end_batch(db, campaign_id)
     return campaign

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from dialer.store import imports, numbers, rows
+from dialer.store import campaigns, imports, numbers, rows
 from dialer.store.errors import NotFound
+from dialer.store.idempotency import Progress
 from dialer.store.pool import session, transaction
 
 if TYPE_CHECKING:
@@ -103,27 +104,26 @@ async def clone(
     name: str,
     which: Numbers = "none",
     now: dt.datetime | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> tuple[Campaign, int]:
     """Make a draft with the same settings; return it, and how many numbers it got.
 
     The numbers come as planned and never tried, in list order, in batches; those whose person was
-    erased do not. Raises `NotFound`, also for a deleted campaign; a finished one can be cloned.
+    erased do not. With `progress` it goes on from where an earlier try ended. Raises `NotFound`,
+    also for a deleted campaign; a finished one can be cloned.
     """
-    async with transaction(db) as connection:
-        columns = await _copied(connection, "campaigns", CAMPAIGN_STATE)
-        row = await connection.fetchrow(
-            CLONE.replace("<columns>", columns), campaign_id, account_id, rows.clean(name)
-        )
-        if row is None:
-            raise NotFound(f"there is no campaign {campaign_id}")
-        await connection.execute(SCHEDULES, campaign_id, row["id"])
-    made = rows.campaign(row)
-    added = 0
+    progress = progress or Progress()
+    if progress.state is None:
+        made = await _draft(db, account_id, campaign_id, name, progress)
+        last, added = 0, 0
+    else:
+        made = await campaigns.get(db, account_id, progress.state["made"])
+        last, added = progress.state["last"], progress.state["added"]
     if which != "none":
         async with session(db) as connection:
             columns = await _copied(connection, "calls", CALL_STATE)
         copy = NUMBERS.replace("<columns>", columns)
-        last: int | None = 0
         while last is not None:
             async with transaction(db) as connection:
                 status = await connection.fetchval(imports.LOCK_CAMPAIGN, made.id, account_id)
@@ -133,9 +133,25 @@ async def clone(
                 found = await connection.fetchrow(
                     copy, campaign_id, made.id, last, BATCH, which, now
                 )
-            last = found["last"]
-            added += found["added"]
+                last, added = found["last"], added + found["added"]
+                await progress.note(connection, made=made.id, last=last, added=added)
     return made, added
+
+
+async def _draft(
+    db: Database, account_id: int, campaign_id: int, name: str, progress: Progress
+) -> Campaign:
+    """Make the draft, still without numbers."""
+    async with transaction(db) as connection:
+        columns = await _copied(connection, "campaigns", CAMPAIGN_STATE)
+        row = await connection.fetchrow(
+            CLONE.replace("<columns>", columns), campaign_id, account_id, rows.clean(name)
+        )
+        if row is None:
+            raise NotFound(f"there is no campaign {campaign_id}")
+        await connection.execute(SCHEDULES, campaign_id, row["id"])
+        await progress.note(connection, made=row["id"], last=0, added=0)
+    return rows.campaign(row)
 
 
 async def _copied(connection: Connection, table: str, state: frozenset[str]) -> str:

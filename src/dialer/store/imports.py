@@ -10,7 +10,7 @@ from dialer.store.pool import session, transaction
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from dialer.store.pool import Connection, Database
     from dialer.store.records import Import, SkippedRow
@@ -161,7 +161,7 @@ async def get(db: Database, account_id: int, import_id: int) -> Import:
     return rows.import_(row)
 
 
-async def skipped(db: Database, account_id: int, import_id: int) -> AsyncIterator[SkippedRow]:
+async def skipped(db: Database, account_id: int, import_id: int) -> AsyncGenerator[SkippedRow]:
     """Go through the rows of a list that did not go in, by line.
 
     Raises `NotFound` at the first step. Reads in pages, so that a slow reader holds neither a

@@ -17,7 +17,40 @@ if TYPE_CHECKING:
 
 Connection: TypeAlias = asyncpg.Connection
 Pool: TypeAlias = asyncpg.Pool
-Database: TypeAlias = asyncpg.Pool | asyncpg.Connection
+
+
+class Work:
+    """A transaction that begins once something is asked of the database; made by `work`.
+
+    Who uses it shares one connection, and so takes turns.
+    """
+
+    def __init__(self, pool: Pool, stack: contextlib.AsyncExitStack) -> None:
+        self._pool = pool
+        self._stack = stack
+        self._connection: Connection | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the database was asked."""
+        return self._connection is not None
+
+    async def connection(self) -> Connection:
+        """Return the connection of the transaction."""
+        if self._connection is None:
+            self._connection = await self._stack.enter_async_context(transaction(self._pool))
+        return self._connection
+
+
+class Steps:
+    """The pool, for work that takes several transactions; tells whether it was asked."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.begun = False
+
+
+Database: TypeAlias = asyncpg.Pool | asyncpg.Connection | Work | Steps
 """What every function of the store takes first."""
 
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -125,7 +158,7 @@ async def close_pool(pool: Pool, patience: float = 5.0) -> None:
 
 @contextlib.asynccontextmanager
 async def session(db: Database) -> AsyncIterator[Connection]:
-    """Give a connection: `db` itself, or one from the pool."""
+    """Give a connection: `db` itself, that of its transaction, or one from the pool."""
     with translated():
         if isinstance(db, asyncpg.Pool):
             async with db.acquire(timeout=CONNECT_TIMEOUT) as connection:
@@ -134,6 +167,12 @@ async def session(db: Database) -> AsyncIterator[Connection]:
                 except asyncpg.InternalClientError:
                     connection.terminate()
                     raise
+        elif isinstance(db, Work):
+            yield await db.connection()
+        elif isinstance(db, Steps):
+            db.begun = True
+            async with session(db.pool) as connection:
+                yield connection
         else:
             yield db
 
@@ -143,6 +182,13 @@ async def transaction(db: Database) -> AsyncIterator[Connection]:
     """Give a connection in a transaction (READ COMMITTED), or in a savepoint of the caller's."""
     async with session(db) as connection, connection.transaction():
         yield connection
+
+
+@contextlib.asynccontextmanager
+async def work(pool: Pool) -> AsyncIterator[Work]:
+    """Give a transaction for all that is done in a `with` block; an exception undoes it."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield Work(pool, stack)
 
 
 async def _reset(connection: Connection) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import itertools
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dialer.campaign.status import CallStatus
 from dialer.store import imports
 from dialer.store.errors import NotFound
+from dialer.store.idempotency import Progress
 from dialer.store.pool import transaction
 from dialer.store.records import KeptCall, RemoveReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dialer.store.pool import Database
     from dialer.store.rows import Row
@@ -56,42 +58,55 @@ ABSENT = "is not in this campaign"
 
 
 async def of_numbers(
-    db: Database, account_id: int, campaign_id: int, numbers: Sequence[str]
+    db: Database,
+    account_id: int,
+    campaign_id: int,
+    numbers: Sequence[str],
+    *,
+    progress: Progress | None = None,
 ) -> RemoveReport:
     """Remove the calls to these numbers that were never attempted.
 
     The rows are deleted, and an event names them. What the campaign does not have is told as kept.
+    With `progress` it goes on from where an earlier try ended.
     Raises `NotFound`.
     """
-    removal = _Removal(db, account_id, campaign_id)
-    for some in _batches(numbers):
-        found = {row["number"] for row in await removal.remove(BY_NUMBER, some)}
-        removal.keep(KeptCall(number, None, ABSENT) for number in some if number not in found)
+    removal = _Removal(db, account_id, campaign_id, progress)
+    for some in removal.left(_batches(numbers)):
+        await removal.remove(BY_NUMBER, some, absent=lambda number: (number, None))
     return removal.report()
 
 
 async def of_calls(
-    db: Database, account_id: int, campaign_id: int, call_ids: Sequence[int]
+    db: Database,
+    account_id: int,
+    campaign_id: int,
+    call_ids: Sequence[int],
+    *,
+    progress: Progress | None = None,
 ) -> RemoveReport:
     """Remove those of these calls that were never attempted; as `of_numbers`."""
-    removal = _Removal(db, account_id, campaign_id)
-    for some in _batches(call_ids):
-        found = {row["id"] for row in await removal.remove(BY_ID, some)}
-        removal.keep(KeptCall("", call_id, ABSENT) for call_id in some if call_id not in found)
+    removal = _Removal(db, account_id, campaign_id, progress)
+    for some in removal.left(_batches(call_ids)):
+        await removal.remove(BY_ID, some, absent=lambda call_id: ("", call_id))
     return removal.report()
 
 
 async def of_import(
-    db: Database, account_id: int, campaign_id: int, import_id: int
+    db: Database,
+    account_id: int,
+    campaign_id: int,
+    import_id: int,
+    *,
+    progress: Progress | None = None,
 ) -> RemoveReport:
     """Remove the calls that a list brought and that were never attempted; as `of_numbers`."""
     made = await imports.get(db, account_id, import_id)
     if made.campaign_id != campaign_id:
         raise NotFound(f"campaign {campaign_id} has no import {import_id}")
-    removal = _Removal(db, account_id, campaign_id)
-    last = 0
-    while found := await removal.remove(BY_IMPORT, import_id, last, BATCH):
-        last = found[-1]["id"]
+    removal = _Removal(db, account_id, campaign_id, progress)
+    while await removal.remove(BY_IMPORT, import_id, removal.last, BATCH):
+        pass
     return removal.report()
 
 
@@ -104,27 +119,59 @@ def _batches(wanted: Sequence[T]) -> Iterator[list[T]]:
 class _Removal:
     """Removes calls of a campaign in batches, and keeps count."""
 
-    def __init__(self, db: Database, account_id: int, campaign_id: int) -> None:
+    def __init__(
+        self, db: Database, account_id: int, campaign_id: int, progress: Progress | None
+    ) -> None:
         self._db = db
         self._scope = (account_id, campaign_id)
-        self._removed = 0
-        self._kept = 0
-        self._first_kept: list[KeptCall] = []
+        self._progress = progress or Progress()
+        done = self._progress.state or {}
+        self._batches: int = done.get("batches", 0)
+        self._removed: int = done.get("removed", 0)
+        self._kept: int = done.get("kept", 0)
+        self._first_kept = [KeptCall(*one) for one in done.get("first_kept", ())]
+        self.last: int = done.get("last", 0)
 
-    async def remove(self, find: str, *which: object) -> Sequence[Row]:
-        """Remove what a statement finds and was never attempted; return all that it found."""
+    def left(self, batches: Iterable[T]) -> Iterator[T]:
+        """Return the batches that no earlier try has done."""
+        return itertools.islice(batches, self._batches, None)
+
+    async def remove(
+        self,
+        find: str,
+        wanted: Any,
+        *which: object,
+        absent: Callable[[Any], tuple[str, int | None]] | None = None,
+    ) -> bool:
+        """Remove what a statement finds and was never attempted; return whether it found any.
+
+        With `absent` what was wanted and is not there is told as kept, named as that says.
+        """
         async with transaction(self._db) as connection:
             await imports.lock_campaign(connection, *self._scope)
-            found: Sequence[Row] = await connection.fetch(find, self._scope[1], *which)
+            found: Sequence[Row] = await connection.fetch(find, self._scope[1], wanted, *which)
             ids = [row["id"] for row in found]
             removed = {row["id"] for row in await connection.fetch(REMOVE, *self._scope, ids)}
-        self._removed += len(removed)
-        self.keep(
-            KeptCall(row["number"], row["id"], _reason(row))
-            for row in found
-            if row["id"] not in removed
-        )
-        return found
+            self._removed += len(removed)
+            self.keep(
+                KeptCall(row["number"], row["id"], _reason(row))
+                for row in found
+                if row["id"] not in removed
+            )
+            if absent is not None:
+                there = {*ids, *(row["number"] for row in found)}
+                self.keep(KeptCall(*absent(one), ABSENT) for one in wanted if one not in there)
+            self._batches += 1
+            self.last = ids[-1] if ids else self.last
+            await self._progress.note(
+                connection,
+                batches=self._batches,
+                removed=self._removed,
+                kept=self._kept,
+                first_kept=[[one.number, one.call_id, one.reason] for one in self._first_kept],
+                last=self.last,
+            )
+        return bool(found)
 
     def keep(self, kept: Iterable[KeptCall]) -> None:
         """Count what was not removed."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dialer.campaign.moves import CALL_MOVES, CallAction
 from dialer.store import imports, numbers
 from dialer.store.errors import CampaignClosed, NotFound
+from dialer.store.idempotency import Progress
 from dialer.store.pool import transaction
 
 if TYPE_CHECKING:
@@ -72,19 +73,25 @@ async def requeue(
     outcomes: Collection[Outcome] = (),
     call_ids: Collection[int] | None = None,
     now: dt.datetime | None = None,
+    progress: Progress | None = None,
 ) -> int:
     """Plan calls with these final statuses anew, due now; return how many.
 
     Only those whose last outcome is one of `outcomes`, where some are given, and only `call_ids`,
     where they are given. Goes in batches, so that a long list holds up nothing; where the campaign
-    is finished meanwhile, it ends there. Raises `NotFound`, and `CampaignClosed` for a finished
-    campaign; a status that is not one of `STATUSES` is the caller's fault.
+    is finished meanwhile, it ends there. With `progress` it goes on from where an earlier try
+    ended, and takes no call again that it had planned. Raises `NotFound`, and `CampaignClosed` for
+    a finished campaign; a status that is not one of `STATUSES` is the caller's fault.
     """
     if not STATUSES.issuperset(statuses):
         raise ValueError(f"cannot be requeued: {sorted(set(statuses) - STATUSES)}")
-    total = 0
+    progress = progress or Progress()
+    done = progress.state or {"place": 0, "last": 0, "total": 0}
+    total: int = done["total"]
     for place, status in enumerate(sorted(set(statuses))):
-        last: int | None = 0
+        if place < done["place"]:
+            continue
+        last: int | None = done["last"] if place == done["place"] else 0
         while last is not None:
             which = (campaign_id, status, last, list(outcomes) or None, BATCH, now)
             async with transaction(db) as connection:
@@ -92,7 +99,7 @@ async def requeue(
                 if found is None:
                     raise NotFound(f"there is no campaign {campaign_id}")
                 if found == "finished":
-                    if place or last:
+                    if place or last or progress.state is not None:
                         return total
                     raise CampaignClosed(
                         f"campaign {campaign_id} is finished: none of its calls can be requeued;"
@@ -104,6 +111,6 @@ async def requeue(
                     row = await connection.fetchrow(REQUEUE_OF_STATUS, *which)
                 else:
                     row = await connection.fetchrow(REQUEUE_OF_IDS, *which, list(call_ids))
-            total += row["moved"]
-            last = row["last"]
+                total, last = total + row["moved"], row["last"]
+                await progress.note(connection, place=place, last=last, total=total)
     return total

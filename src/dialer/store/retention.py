@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from dialer.store.pool import session, transaction
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from dialer.store.pool import Database
 
 BATCH = 500  # calls of one transaction
+KEEP_KEYS = dt.timedelta(hours=24)  # idempotency keys
 CONTACT_DAYS = 14  # the caps on attempts look back a week
 
 ONE_NODE = "SELECT pg_try_advisory_xact_lock(1919251566)"

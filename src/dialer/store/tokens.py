@@ -49,7 +49,7 @@ WITH found AS (
         OR found.last_used_at
             < coalesce($2::timestamptz, clock_timestamp()) - interval '1 minute')
 )
-SELECT account_id, role, name FROM found
+SELECT id, account_id, role, name FROM found
 """
 
 
@@ -98,7 +98,9 @@ async def bearer(db: Database, secret: str, now: dt.datetime | None = None) -> B
         row = await connection.fetchrow(BEARER, _hash(secret), now)
     if row is None:
         return None
-    return Bearer(account_id=row["account_id"], role=Role(row["role"]), name=row["name"])
+    return Bearer(
+        account_id=row["account_id"], role=Role(row["role"]), name=row["name"], token_id=row["id"]
+    )
 
 
 def _hash(secret: str) -> bytes:

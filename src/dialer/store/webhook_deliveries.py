@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 from dialer.store import webhook_endpoints
 from dialer.store.errors import NotFound, Refused
+from dialer.store.idempotency import Progress
 from dialer.store.pool import session, transaction
 from dialer.store.webhook_records import Delivery, DeliveryStatus
 
@@ -144,22 +145,27 @@ async def resend_dead(
     endpoint_id: int,
     window: dt.timedelta,
     now: dt.datetime | None = None,
+    progress: Progress | None = None,
 ) -> int:
     """Have all dead deliveries of a receiver sent again, in their order; return how many.
 
-    Raises `NotFound`, and `Refused` for a disabled receiver.
+    With `progress` it goes on from where an earlier try ended. Raises `NotFound`, and `Refused` for
+    a disabled receiver.
     """
     receiver = await webhook_endpoints.get(db, account_id, endpoint_id)
     _check_enabled(receiver.id, receiver.disabled_reason)
-    done, last = 0, 0
+    progress = progress or Progress()
+    state = progress.state or {"done": 0, "last": 0}
+    done, last = int(state["done"]), int(state["last"])
     while True:
-        async with session(db) as connection:
+        async with transaction(db) as connection:
             row = await connection.fetchrow(
                 RESEND_ALL, endpoint_id, now, window, last, RESEND_BATCH
             )
-        if not row["count"]:
-            return done
-        done, last = done + row["count"], row["last"]
+            if not row["count"]:
+                return done
+            done, last = done + row["count"], row["last"]
+            await progress.note(connection, done=done, last=last)
 
 
 def _check_enabled(endpoint_id: int, disabled_reason: str) -> None:
