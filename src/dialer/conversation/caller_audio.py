@@ -49,6 +49,8 @@ class CallerAudio:
             return []
         self._idle_frames = 0
         audio = g711.recode(packet.payload, codec, "PCMU")
+        if len(audio) <= g711.FRAME_SAMPLES:
+            return [self._forward(audio)]
         return [
             self._forward(audio[start : start + g711.FRAME_SAMPLES])
             for start in range(0, len(audio), g711.FRAME_SAMPLES)

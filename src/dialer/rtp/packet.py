@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import struct
+from typing import NamedTuple
 
 VERSION = 2
 _HEADER = struct.Struct("!BBHII")
@@ -15,9 +15,11 @@ class PacketError(ValueError):
     """A datagram that is not an RTP packet."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Packet:
-    """An RTP packet; `timestamp` in units of the codec's clock."""
+class Packet(NamedTuple):
+    """An RTP packet; `timestamp` in units of the codec's clock.
+
+    A tuple, since one is made for every packet that comes.
+    """
 
     payload_type: int
     sequence: int
