@@ -18,7 +18,7 @@ def explain(call: models.CallWithAttempts) -> Iterator[str]:
     yield f"call {call.id} of campaign {call.campaign_id}: {call.number}"
     payload = ", ".join(f"{name} {value}" for name, value in call.payload.items())
     if payload:
-        yield f"  {_plain(payload)}"
+        yield f"  {plain(payload)}"
     status = call.status_label
     if call.phase:
         status += f", {call.phase.value}"
@@ -44,18 +44,23 @@ def _attempt(attempt: models.Attempt) -> Iterator[str]:
         status = attempt.status.label if attempt.status else "no status"
         yield f"  {attempt.outcome.value}{flags}, decided by rule {attempt.rule}"
         yield f"  status then: {status}; {counted}"
+    if attempt.detail:
+        yield f"  {plain(attempt.detail)}"
     if not attempt.legs:
         yield "  no INVITE was sent"
     for leg in attempt.legs:
         yield from _leg(leg)
         if leg is not attempt.legs[-1] and leg.outcome is not None:
             yield f"    {leg.outcome.value} by rule {leg.rule}: on to the next trunk"
+    for what, found in (("conversation", attempt.conversation), ("result", attempt.report_data)):
+        if found:
+            yield f"  {what}: {plain(', '.join(f'{key} {value}' for key, value in found.items()))}"
 
 
 def _leg(leg: models.Leg) -> Iterator[str]:
     found = leg.evidence
-    yield f"  INVITE over trunk {leg.trunk} as {leg.caller_id}: {_plain(leg.request_uri)}"
-    yield f"    Call-ID {_plain(leg.sip_call_id)}"
+    yield f"  INVITE over trunk {leg.trunk} as {leg.caller_id}: {plain(leg.request_uri)}"
+    yield f"    Call-ID {plain(leg.sip_call_id)}"
     began = found.sent_at or leg.created_at
     final = None if found.code is None else f"{found.code} {found.phrase}".strip()
     cause = found.local_cause.replace("_", " ") if found.local_cause else ""
@@ -71,11 +76,11 @@ def _leg(leg: models.Leg) -> Iterator[str]:
         moments.append((found.ended_at, by.get(found.hung_up_by or "", "ended")))
     for at, what in moments:
         if at is not None:
-            yield f"    {_seconds(began, at)}  {_plain(what)}"
+            yield f"    {_seconds(began, at)}  {plain(what)}"
     if cause:
         yield f"    ended on our side: {cause}"
     for reason in found.reasons:
-        yield f"    Reason: {_plain(reason)}"
+        yield f"    Reason: {plain(reason)}"
     if found.retry_after is not None:
         yield f"    Retry-After: {found.retry_after} s"
     if found.answered:
@@ -89,6 +94,6 @@ def _seconds(began: dt.datetime, at: dt.datetime) -> str:
     return f"{(at - began).total_seconds():8.3f} s"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Keep a peer's control characters away from the terminal."""
     return "".join(char if char.isprintable() else "�" for char in text)

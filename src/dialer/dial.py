@@ -8,6 +8,7 @@ import functools
 import signal
 from typing import TYPE_CHECKING, Any
 
+from dialer.call_record import plain
 from dialer.campaign.evidence import LocalCause
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.outcome_table import OutcomeTable
@@ -199,9 +200,9 @@ def _tell(
     response = f"{result.code} {result.phrase}".strip() if result.code else "no final response"
     say(f"\n{rule.outcome.value}: {response}; decided by rule {rule.name}")
     if said.detail:
-        say(said.detail)
+        say(plain(said.detail))
     for name, value in {**said.record, **said.report_data}.items():
-        say(f"{name}: {value}")
+        say(plain(f"{name}: {value}"))
     if looked_at:
         say(looked_at)
     if result.answered:

@@ -92,6 +92,27 @@ def test_lists_are_tried_added_reported_and_taken_out_again(command, refused, nu
 
 
 @pytest.mark.usefixtures("service")
+def test_calls_led_by_a_bot_say_what_became_of_it(command, refused, numbers):
+    both = ("--play", "hello.wav", "--bot", "wss://b.example/")
+    line = refused("campaign", "create", numbers, "--trunk", "carrier", *both)
+    assert line == "--play and --bot: calls are led by one of the two"
+    line = refused("campaign", "create", numbers, "--trunk", "carrier", "--bot", "ws://127.0.0.1:9")
+    assert "127.0.0.1 is not a public address; bots may be there where" in line
+
+    name = "ws://bot.invalid/"  # which has no address
+    numbers.write_text("+15552000000\n")
+    assert command("campaign", "create", numbers, "--trunk", "carrier", "--bot", name)[0] == 0
+    assert command("campaign", "start", 1)[0] == 0
+    assert command("campaign", "watch", 1)[1].splitlines()[-1] == "1 technical error"
+    call_id = next(csv.DictReader(io.StringIO(command("campaign", "report", 1)[1])))["call_id"]
+    _, out, _ = command("call", call_id)
+    assert "bot_failure, decided by rule bot-failed" in out
+    assert "\n  the bot failed: the name bot.invalid has no address\n" in out
+    said = re.search(r"^  conversation: (.*)$", out, re.MULTILINE)[1].split(", ")
+    assert {"kind bot", "connect_ms None", "seconds_to_bot 0.0", "ended_by failure"} <= set(said)
+
+
+@pytest.mark.usefixtures("service")
 def test_what_the_api_refuses_is_one_line(refused, command, numbers, tmp_path):
     line = refused("campaign", "create", numbers, "--trunk", "carier")
     assert "there is no trunk 'carier' in the configuration; it has carrier" in line
