@@ -291,3 +291,26 @@ async def test_tokens_in_paths_can_be_guessed_at_no_faster_than_others(pool, ser
         await api("GET", f"{made['url']}/status")
         await api("DELETE", f"{path}/calls-api-token", 204)
         await api("GET", f"{made['url']}/status", 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/addPhones", 405),
+        ("GET", "/nothing", 404),
+        ("POST", "/callJob/getReport/", 404),
+        ("PUT", "", 405),
+    ],
+)
+async def test_no_token_stands_in_the_log_where_a_path_is_mistyped(job, method, path, status):
+    with structlog.testing.capture_logs() as logs:
+        await job.api(method, job.base + path, status)
+    [told] = [one for one in logs if one["event"] == "request"]
+    assert told["path"] == f"/api/calls/campaign/{{token}}{path}"
+    assert "cc_" not in str(logs)
+
+
+async def test_a_token_of_another_kind_in_the_path_is_not_logged_either(api):
+    with structlog.testing.capture_logs() as logs:
+        await api("GET", f"{BASE}/a.secret/addPhones", 405)
+    assert "a.secret" not in str(logs)

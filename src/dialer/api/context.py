@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -46,6 +47,9 @@ class Context:
     dry_runs: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(2))
     workbooks: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(2))
 
+
+# A campaign's token, and whatever else is given where one belongs.
+_TOKEN = re.compile(r"(?<=/calls/campaign/)[^/]+|cc_[A-Za-z0-9_-]+")
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context")
 BEARER: web.RequestKey[Bearer] = web.RequestKey("bearer")
@@ -90,10 +94,11 @@ def runs_instance(request: web.Request) -> bool:
 
 
 def told_path(request: web.Request) -> str:
-    """Return the path of a request for the log, without a token that stands in it."""
-    resource = request.match_info.route.resource
-    route = "" if resource is None else resource.canonical
-    return route if "{token}" in route else request.path
+    """Return the path of a request for the log, without a token that stands in it.
+
+    Nor is one told of a path that is mistyped, or not for this method.
+    """
+    return _TOKEN.sub("{token}", request.path)
 
 
 def answer(model: pydantic.BaseModel, *, status: int = 200) -> web.Response:
