@@ -116,6 +116,15 @@ def pytest_unconfigure(config):
         shutil.rmtree(server.folder, ignore_errors=True)
 
 
+@pytest.fixture
+def short_folder():
+    """A folder whose path is short enough for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="dialer-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def server():
     """(URL of the server, name of the migrated template)."""

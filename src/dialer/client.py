@@ -240,7 +240,7 @@ class Client(ApiConnection):
 
         `kinds` such as `campaign.paused`, or `call.` for all that begin so. `after` is the id of
         the last event that was seen. Raises ApiProblem where the API refuses, where it cannot be
-        reached at first, and with `status` 410 where too much was missed: read everything anew.
+        reached at first, and with `status` 410 where what was missed cannot be told: read all anew.
         """
         query = {"campaign_id": list(campaign_ids), "kind": list(kinds)}
         pause = EVENTS_RETRY
@@ -415,7 +415,7 @@ class Client(ApiConnection):
 
 def _check_not_reset(event: str) -> None:
     if event == "reset":
-        raise ApiProblem("too many events were missed: read everything anew", 410)
+        raise ApiProblem("what was missed cannot all be told: read everything anew", 410)
 
 
 def _trunk_path(name: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 
+import asyncpg
 import pytest
 from tests.api.conftest import served
 from tests.db import scene
@@ -13,8 +14,10 @@ from dialer.api.event_stream import STREAMS
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.role import Role
 from dialer.client import ApiProblem, Client
-from dialer.store import accounts, events, tokens
+from dialer.store import accounts, events, migrate, tokens
 from dialer.store.account_records import AccountSettings
+from dialer.store.embedded import EmbeddedPostgres
+from dialer.store.pool import close_pool, open_pool
 
 WRITE = "INSERT INTO events (account_id, campaign_id, kind, data) VALUES ($1, $2, $3, $4)"
 MANY = 500
@@ -22,6 +25,15 @@ MANY = 500
 
 async def write(connection, number, *, account=1, campaign=7, kind="call.answered"):
     await connection.execute(WRITE, account, campaign, kind, {"number": number})
+
+
+async def written(pool, number):
+    """Write as soon as the database lets us."""
+    while True:
+        try:
+            return await write(pool, number)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await asyncio.sleep(0.05)
 
 
 class Stream:
@@ -232,6 +244,88 @@ async def test_who_missed_too_much_is_told_to_read_anew(pool, api, monkeypatch):
             assert data["id"] == stream.last_id
             await write(pool, 9)
             assert await stream.numbers(1) == [9]
+
+
+async def test_who_has_seen_less_than_what_was_forgotten_is_told_to_read_anew(pool, api):
+    async with listening(api) as stream:
+        for number in range(3):
+            await write(pool, number)
+        ids = []
+        for number in range(3):
+            assert await stream.numbers(1) == [number]
+            ids.append(stream.last_id)
+    await pool.execute("DELETE FROM events WHERE data->>'number' = '1'")
+    async with streaming(api, after=ids[0]) as stream:
+        name, data = await stream.next()
+        assert (name, data["id"]) == ("reset", stream.last_id)
+        await write(pool, 3)
+        assert await stream.numbers(1) == [3]
+    async with streaming(api, after=ids[1]) as stream:
+        assert await stream.numbers(2) == [2, 3]
+
+
+async def test_a_stream_on_which_much_happens_ends_too_once_its_token_works_no_more(
+    pool, monkeypatch
+):
+    monkeypatch.setattr(live_events, "HEARTBEAT_SECONDS", 0.05)
+    made, found = await tokens.create(pool, 1, "shop", Role.VIEWER)
+    async with served(pool) as api, listening(api, token=made) as stream:
+        live = api.runner.app[STREAMS].live
+        [listener] = live._listeners
+        beat = listener.beat
+
+        def beat_behind_others():
+            listener.offer(b": busy\n\n")
+            beat()
+
+        # no sign of life is ever needed
+        monkeypatch.setattr(listener, "beat", beat_behind_others)
+        await api("DELETE", f"/v1/tokens/{found.id}", 204)
+        async with asyncio.timeout(5):
+            await stream.response.content.read()
+
+
+async def test_listeners_stay_while_postgres_is_away_and_miss_nothing(short_folder, monkeypatch):
+    monkeypatch.setattr(live_events, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr("dialer.api.bearers.KEPT_SECONDS", 0.0)
+    postgres = EmbeddedPostgres(short_folder / "postgres")
+    url = await postgres.start()
+    try:
+        await migrate.upgrade(url)
+        pool = await open_pool(url)
+        made, _ = await tokens.create(pool, 1, "shop", Role.VIEWER)
+        async with served(pool) as api, listening(api, token=made) as stream:
+            await write(pool, 1)
+            assert await stream.numbers(1) == [1]
+            await postgres.stop()
+            for _ in range(5):
+                assert await stream.response.content.readuntil(b"\n\n") == live_events.HEARTBEAT
+            await postgres.start()
+            await written(pool, 2)
+            assert await stream.numbers(1) == [2]
+        await close_pool(pool)
+    finally:
+        await postgres.stop()
+
+
+async def test_a_stream_that_does_not_read_delays_no_shutdown(pool):
+    padding = "x" * 20_000
+    async with served(pool) as api, listening(api) as quick:
+        reader, writer = await asyncio.open_connection(api.host, api.port, limit=1024)
+        writer.write(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b" 200 " in await reader.readline()
+        live = api.runner.app[STREAMS].live
+        while len(live) < 2:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+        number = 0
+        while all(listener.idle for listener in live.listeners):
+            await write(pool, f"{number}{padding}")
+            assert await quick.numbers(1) == [f"{number}{padding}"]
+            number += 1
+            assert number < 2000
+        async with asyncio.timeout(2):
+            await api.runner.cleanup()
+        writer.transport.abort()
 
 
 async def test_only_so_many_streams_may_be_open(pool):

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
-import tempfile
 import time
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -22,15 +19,6 @@ from dialer.store import pool as store_pool
 from dialer.store.embedded import EmbeddedPostgres
 from dialer.store.errors import Unavailable
 from dialer.store.records import NewCall
-
-
-@pytest.fixture
-def short_folder():
-    """A folder whose path is short enough for a socket."""
-    folder = Path(tempfile.mkdtemp(prefix="dialer-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

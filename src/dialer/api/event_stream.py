@@ -113,15 +113,17 @@ async def _greet(
     seen: Cursor | None,
     from_here: Cursor,
 ) -> None:
-    """Say from where on events are told, after what was missed; or that it is too much to tell."""
+    """Say from where on events are told, after what was missed; or that it cannot all be told."""
     text = live_events.cursor_text(from_here)
     kind = "hello"
     if seen is not None:
         pool = context_of(request).pool
         if seen >= from_here:
             return  # another node told it, and was ahead of us
-        if seen == BEFORE_ALL or (
-            await events.count(pool, seen, from_here, MOST_MISSED + 1) > MOST_MISSED
+        if (
+            seen == BEFORE_ALL
+            or seen < await events.forgotten(pool)
+            or await events.count(pool, seen, from_here, MOST_MISSED + 1) > MOST_MISSED
         ):
             kind = "reset"
         else:
@@ -134,6 +136,10 @@ async def _tell(request: web.Request, response: web.StreamResponse, listener: Li
     """Send what comes, as long as the token works."""
     bearers = context_of(request).bearers
     while message := await listener.take():
-        if message == HEARTBEAT and not await still_works(request, bearers):
-            return
+        if listener.to_check:
+            # while the database is away nobody can tell, and nothing new can be read either
+            with contextlib.suppress(StoreError):
+                if not await still_works(request, bearers):
+                    return
+                listener.to_check = False
         await response.write(message)

@@ -12,7 +12,7 @@ import structlog
 
 from dialer.api import event_models
 from dialer.store import events
-from dialer.store.errors import StoreError
+from dialer.store.errors import StoreError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -58,14 +58,17 @@ class Wanted:
 class Listener:
     """One stream: what waits to be sent on it.
 
-    `after` is the cursor above which it wants events. `on_slow` is called once more waits than
-    it may.
+    `after` is the cursor above which it wants events. `cut` ends its connection, whatever is being
+    sent: it is called once more waits than may. `to_check` says that it is time to look whether
+    its token still works, and `idle` that nothing is being sent.
     """
 
-    def __init__(self, wanted: Wanted, after: Cursor, on_slow: Callable[[], None]) -> None:
+    def __init__(self, wanted: Wanted, after: Cursor, cut: Callable[[], None]) -> None:
         self.wanted = wanted
         self.after = after
-        self._on_slow = on_slow
+        self.to_check = False
+        self.idle = False
+        self._cut = cut
         self._waiting: collections.deque[bytes] = collections.deque()
         self._news = asyncio.Event()
         self.closed = False
@@ -76,7 +79,7 @@ class Listener:
             return
         if len(self._waiting) >= BUFFER:
             self.close()
-            self._on_slow()
+            self._cut()
             return
         self._waiting.append(message)
         self._news.set()
@@ -87,14 +90,23 @@ class Listener:
         self._waiting.clear()
         self._news.set()
 
+    def end(self) -> None:
+        """End the stream at once, even where its reader takes nothing."""
+        self.close()
+        if not self.idle:
+            self._cut()
+
     def beat(self) -> None:
-        """Let a sign of life be sent, where nothing else waits."""
+        """Let the token be checked, and a sign of life be sent where nothing else waits."""
+        self.to_check = True
         if not self._waiting:
             self.offer(HEARTBEAT)
 
     async def take(self) -> bytes:
         """Return what waits, as soon as something does; nothing once the stream has ended."""
+        self.idle = True
         await self._news.wait()
+        self.idle = False
         self._news.clear()
         taken = b"".join(self._waiting)
         self._waiting.clear()
@@ -117,6 +129,11 @@ class LiveEvents:
     def __len__(self) -> int:
         return len(self._listeners)
 
+    @property
+    def listeners(self) -> frozenset[Listener]:
+        """Those whose streams are open."""
+        return frozenset(self._listeners)
+
     def start(self) -> None:
         """Begin to read."""
         for name, loop in (("live-events", self._read_on), ("heartbeat", self._beat)):
@@ -125,8 +142,9 @@ class LiveEvents:
     def end_streams(self) -> None:
         """End every stream at once: the service shuts down."""
         self.closed = True
+        self._known.set()
         for listener in self._listeners:
-            listener.close()
+            listener.end()
 
     async def stop(self) -> None:
         """Read no more."""
@@ -137,7 +155,7 @@ class LiveEvents:
 
     @contextlib.contextmanager
     def joined(
-        self, wanted: Wanted, after: Cursor | None, on_slow: Callable[[], None]
+        self, wanted: Wanted, after: Cursor | None, cut: Callable[[], None]
     ) -> Iterator[tuple[Listener, Cursor]]:
         """Give a listener and the cursor above which it is offered all that it wants.
 
@@ -146,7 +164,7 @@ class LiveEvents:
         """
         assert self._cursor is not None, "wait until ready() first"
         from_here = self._cursor
-        listener = Listener(wanted, max(from_here, after or from_here), on_slow)
+        listener = Listener(wanted, max(from_here, after or from_here), cut)
         self._listeners.add(listener)
         if self.closed:
             listener.close()
@@ -156,8 +174,10 @@ class LiveEvents:
             self._listeners.discard(listener)
 
     async def ready(self) -> None:
-        """Wait until events can be listened to."""
+        """Wait until events can be listened to. Raises `Unavailable` if the service ends first."""
         await self._known.wait()
+        if self._cursor is None:
+            raise Unavailable("the service ended before the database could be read")
 
     async def gap(self, wanted: Wanted, after: Cursor, until: Cursor) -> AsyncIterator[list[bytes]]:
         """Yield pages of messages missed between two cursors. Raises `Unavailable`."""

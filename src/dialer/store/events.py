@@ -27,6 +27,7 @@ SELECT count(*) FROM (
     LIMIT $5
 ) AS found
 """
+FORGOTTEN = "SELECT xid::text::bigint AS xid, id FROM forgotten_events"
 # Whether committed events wait above it for a transaction that is open.
 NEWS = """
 SELECT xmin, EXISTS (SELECT FROM events WHERE xid >= xmin::text::xid8) AS held_back
@@ -84,6 +85,13 @@ async def count(db: Database, after: tuple[int, int], until: tuple[int, int], mo
     """Count the events of all accounts between two cursors, but not beyond `most`."""
     async with session(db) as connection:
         return int(await connection.fetchval(COUNT, *after, *until, most))
+
+
+async def forgotten(db: Database) -> tuple[int, int]:
+    """Return the cursor of the last event that was forgotten; below it not all are there."""
+    async with session(db) as connection:
+        row = await connection.fetchrow(FORGOTTEN)
+    return row["xid"], row["id"]
 
 
 async def held_back(db: Database) -> tuple[tuple[int, int], bool]:
