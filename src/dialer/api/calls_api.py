@@ -54,7 +54,8 @@ async def make_token(request: web.Request) -> web.Response:
     secret = await calls_api.make_token(context_of(request).pool, account_of(request), campaign_id)
     url = PATH.replace("{token}", secret)
     response = answer(models.MadeCallsToken(token=secret, url=url), status=201)
-    response.headers["Location"] = url
+    # not the address that the token makes: proxies write headers down
+    response.headers["Location"] = request.path
     return response
 
 
