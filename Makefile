@@ -8,7 +8,7 @@ WORKERS ?= 3
 CALLS ?= 50000
 SEED ?= 1
 
-.PHONY: help setup demo test interop media week test-newer check format lab lab-stop lock clean
+.PHONY: help setup demo test browser screenshots interop media week test-newer check format lab lab-stop lock clean
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -51,6 +51,14 @@ media: $(STAMP) .venv-pipecat/.installed ## a call led by a bot of Pipecat's par
 	  .venv-pipecat/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-pipecat.lock; \
 	fi
 	@touch $@
+
+browser: $(STAMP) ## the dashboard in Chromium: a user's way, accessibility, keyboard, roles
+	@sip/tools.sh chromium
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile tests/web $(ARGS)
+
+screenshots: $(STAMP) ## take the pictures of the documentation
+	@sip/tools.sh chromium
+	$(BIN)/python -m tests.web.pictures $(ARGS)
 
 week: $(STAMP) ## a week of the whole service in virtual time, and what is wrong after it (CALLS=, SEED=)
 	$(BIN)/python -m tests.week.week --calls $(CALLS) --seed $(SEED)

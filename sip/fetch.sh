@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fetch.sh asterisk|sipp|kamailio|baresip|tshark
+# fetch.sh asterisk|sipp|kamailio|baresip|tshark|chromium
 #
 # Prints the path of the program: the machine's own where it is new enough, else a private copy
 # made of Debian's packages, in a folder that needs neither root nor a container and is used by
@@ -11,7 +11,7 @@
 set -euo pipefail
 
 suite=sid # stable has no asterisk package, and its SIPp knows no SHA-256
-usage="fetch.sh asterisk|sipp|kamailio|baresip|tshark"
+usage="fetch.sh asterisk|sipp|kamailio|baresip|tshark|chromium"
 name=${1:?usage: $usage}
 case $name in
 asterisk) program=usr/sbin/asterisk least=18 packages="asterisk asterisk-core-sounds-en-gsm" ;;
@@ -19,6 +19,10 @@ sipp) program=usr/bin/sipp least=3.8 packages=sip-tester ;;
 kamailio) program=usr/sbin/kamailio least=5.6 packages=kamailio ;;
 baresip) program=usr/bin/baresip least=1.0 packages=baresip-core ;;
 tshark) program=usr/bin/tshark least=3.6 packages=tshark ;;
+chromium)
+  program=usr/lib/chromium/chromium-headless-shell least=120
+  packages="chromium-headless-shell fontconfig-config fonts-dejavu-core"
+  ;;
 *) echo "fetch.sh: unknown program $name; usage: $usage" >&2; exit 2 ;;
 esac
 cache=${DIALER_LAB_CACHE:-$HOME/.cache/dialer-lab}
@@ -32,6 +36,7 @@ version_of() { # SIPp's version switch ends with status 99
   case $name in
   sipp | kamailio | tshark) switch=-v ;;
   baresip) switch=-h ;; # its first line
+  chromium) switch=--version ;;
   esac
   { "$1" "$switch" 2>/dev/null || true; } | grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1 || true
 }
@@ -97,18 +102,28 @@ unpack() {
 
 # The program runs with the loader and the libraries it came with, whatever the machine's are.
 write_launcher() { # TREE
-  local triplet loader
+  local triplet loader switches= fonts=
   case $(dpkg --print-architecture) in
   amd64) triplet=x86_64-linux-gnu loader=ld-linux-x86-64.so.2 ;;
   arm64) triplet=aarch64-linux-gnu loader=ld-linux-aarch64.so.1 ;;
   *) fail "no private copy for this processor. Install $name $least or newer" ;;
   esac
+  loader=usr/lib/$triplet/$loader
+  if [ "$name" = chromium ]; then
+    # it looks for its files beside what is executed, which is the loader, and starts itself anew
+    cp "$1/$loader" "$1/$(dirname "$program")/loader"
+    loader=$(dirname "$program")/loader
+    switches='--no-sandbox --no-zygote --browser-subprocess-path="$self"'
+    fonts='export FONTCONFIG_PATH="$tree/etc/fonts" XDG_DATA_HOME="$tree/usr/share"'
+  fi
   cat >"$1/bin/$name" <<LAUNCHER
 #!/bin/sh
-tree=\$(dirname "\$(dirname "\$(readlink -f "\$0")")")
+self=\$(readlink -f "\$0")
+tree=\$(dirname "\$(dirname "\$self")")
 lib=\$tree/usr/lib/$triplet
 export GCONV_PATH="\$lib/gconv" OPENSSL_MODULES="\$lib/ossl-modules" TERMINFO="\$tree/usr/share/terminfo"
-exec "\$lib/$loader" --library-path "\$lib" "\$tree/$program" "\$@"
+$fonts
+exec "\$tree/$loader" --library-path "\$lib:\$lib/nss:\$lib/pulseaudio" "\$tree/$program" $switches "\$@"
 LAUNCHER
   chmod +x "$1/bin/$name"
 }

@@ -238,7 +238,10 @@ async def _stay(
     calls: list[models.CallWithAttempts],
 ) -> None:
     busy = next((call.id for call in calls if call.last_outcome == "busy"), calls[0].id)
-    console.print(f"\nThe API stays at {url} until Ctrl-C. Try:", highlight=False)
+    console.print(
+        f"\nThe dashboard stays at {url}/campaigns/{campaign_id} until Ctrl-C, and the API. Try:",
+        highlight=False,
+    )
     for command in (
         f"curl -s {url}/v1/campaigns/{campaign_id} | python3 -m json.tool",
         f".venv/bin/dialer call {busy} --api {url}   # why does this call say so?",

@@ -183,6 +183,19 @@ async def test_pages_are_stable_while_calls_come(api, path):
     assert found == added[::-1]
 
 
+async def test_a_call_names_its_campaign_a_deleted_one_too(api, path):
+    await api.add(path, "+49301234567")
+    [call] = (await api("GET", f"{path}/calls"))["items"]
+    assert (call["campaign_name"], call["campaign_deleted_at"]) == ("Spring", None)
+    await api("DELETE", path, 204)
+    for found in (
+        (await api("GET", "/v1/dialogs"))["items"][0],
+        await api("GET", f"/v1/calls/{call['id']}"),
+    ):
+        assert found["campaign_name"] == "Spring"
+        assert found["campaign_deleted_at"] is not None
+
+
 async def test_dialogs_hold_the_calls_of_all_campaigns(api, path):
     other = await api.campaign()
     await api.add(path, "+49301234501")

@@ -154,6 +154,22 @@ async def test_lists_newest_first_and_by_status(api):
     assert await names(status="finished") == []
 
 
+async def test_a_list_counts_the_calls_of_each_campaign_where_asked(api):
+    path = await api.campaign(name="with calls")
+    await api.campaign(name="without")
+    await api.add(path, "+4930123456", "+4930123457")
+
+    async def planned(**query):
+        found = await api("GET", "/v1/campaigns", params=query)
+        return [
+            item["counts"] and {one["status"]: one["calls"] for one in item["counts"]}["planned"]
+            for item in found["items"]
+        ]
+
+    assert await planned(counts="true") == [0, 2]
+    assert await planned() == [None, None]
+
+
 async def test_pages_are_stable_while_campaigns_come_and_go(api):
     paths = [await api.campaign(name=str(place)) for place in range(5)]
     first = await api("GET", "/v1/campaigns", params={"limit": 2})

@@ -45,6 +45,7 @@ BODIES = {
     "addNumbers": ["+493012345"],
     "removeNumbers": {"numbers": [NUMBER]},
     "checkList": ["+493012345"],
+    "openSession": {"token": "none-of-theirs"},
     "createToken": {"name": "another", "role": "viewer"},
     "addDoNotCall": ["+493012345"],
     "finishCampaign": {"hang_up": True},

@@ -26,6 +26,7 @@ from dialer.api.problem import answer_problems
 from dialer.api.route import SAFE_METHODS
 from dialer.api.routes import ROUTES
 from dialer.metrics import Metrics
+from dialer.web.pages import add_pages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,11 +52,12 @@ def create_app(
     bearers = Bearers(pool, settings.token, clock)
     limits = Limits(settings, clock)
     context = Context(pool, settings, clock, metrics or Metrics(), _document(), bearers, limits)
+    pages: set[str] = set()
     app = web.Application(
         middlewares=[
             _measure(context),
             answer_problems,
-            guard(settings, BY_REQUEST, bearers, limits),
+            guard(settings, BY_REQUEST, bearers, limits, pages),
             changes(context, pool, BY_REQUEST),
             conditional(BY_REQUEST),
         ],
@@ -64,6 +66,7 @@ def create_app(
     app[CONTEXT] = context
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler, name=route.name)
+    pages |= add_pages(app)
     app.on_response_prepare.append(_harden)
     live = LiveEvents(pool, clock)
     context.metrics.event_streams.set_function(lambda: float(len(live)))
@@ -156,5 +159,7 @@ async def _harden(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = "dialer"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+    response.headers.setdefault(
+        "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"
+    )
     response.headers.setdefault("Cache-Control", "no-store")

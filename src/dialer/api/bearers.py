@@ -5,12 +5,15 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
+from dialer.api.context import COOKIE
 from dialer.campaign.role import Role
 from dialer.store import calls_api, tokens
 from dialer.store.account_records import Bearer
 from dialer.store.records import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from dialer.clock import Clock
     from dialer.store.pool import Pool
 
@@ -35,6 +38,20 @@ class Bearers:
         self._kept: dict[str, tuple[float, Bearer]] = {}
         self.nobody = None if token else Bearer(DEFAULT_ACCOUNT, Role.ADMIN, "no token")
         """Who shows no token, None where one must be shown."""
+
+    async def of_request(self, request: web.Request) -> Bearer | None:
+        """Return who sent a request; None where a token is needed and none that works is shown.
+
+        A token in `Authorization: Bearer …` (RFC 6750) must work, even where none is needed. The
+        cookie of a browser is looked at where there is no such header; it may be of another
+        service on this host, since cookies know no ports.
+        """
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return await self.find(given.strip())
+        cookie = request.cookies.get(COOKIE)
+        found = await self.find(cookie) if cookie else None
+        return found or self.nobody
 
     async def find(self, secret: str) -> Bearer | None:
         """Return who shows a token, None where it does not work. Raises `Unavailable`."""

@@ -48,20 +48,21 @@ async def _list(request: web.Request, campaign_id: int | None) -> web.Response:
 
 
 async def _shown(context: Context, calls: Sequence[records.Call]) -> list[models.Call]:
-    """Return calls as the API shows them, with when and why they wait."""
+    """Return calls as the API shows them, with their campaigns, and when and why they wait."""
     waiting = await next_attempts(context, calls)
-    return [
-        models.Call.model_validate(call).model_copy(
-            update=dict(
-                zip(
-                    ("next_attempt_at", "waits_because"),
-                    waiting.get(call.id, (None, None)),
-                    strict=True,
-                )
-            )
-        )
-        for call in calls
-    ]
+    named = await campaigns.names(context.pool, {call.campaign_id for call in calls})
+    shown = []
+    for call in calls:
+        next_attempt_at, waits_because = waiting.get(call.id, (None, None))
+        name, deleted_at = named[call.campaign_id]
+        update = {
+            "next_attempt_at": next_attempt_at,
+            "waits_because": waits_because,
+            "campaign_name": name,
+            "campaign_deleted_at": deleted_at,
+        }
+        shown.append(models.Call.model_validate(call).model_copy(update=update))
+    return shown
 
 
 async def read(request: web.Request) -> web.Response:

@@ -51,9 +51,15 @@ async def list_page(request: web.Request) -> web.Response:
         limit=asked.limit + 1,
     )
     page, next_cursor = inputs.cut_page(found, asked.limit)
-    return answer(
-        models.CampaignPage(items=[shown(record) for record in page], next_cursor=next_cursor)
-    )
+    ids = [record.id for record in page]
+    counts = await campaigns.counts(context.pool, ids) if asked.counts else {}
+    items = [
+        models.ListedCampaign(
+            **_fields(record), counts=_counted(counts[record.id]) if asked.counts else None
+        )
+        for record in page
+    ]
+    return answer(models.CampaignPage(items=items, next_cursor=next_cursor))
 
 
 async def read(request: web.Request) -> web.Response:
@@ -65,13 +71,17 @@ async def read(request: web.Request) -> web.Response:
     return _told(
         models.CampaignWithCounts(
             **_fields(record),
-            counts=[
-                models.StatusCount(status=status, label=status.label, calls=counts[status])
-                for status in CallStatus
-            ],
+            counts=_counted(counts),
             **await _next_attempt(context, campaign_id),
         )
     )
+
+
+def _counted(counts: Mapping[CallStatus, int]) -> list[models.StatusCount]:
+    return [
+        models.StatusCount(status=status, label=status.label, calls=counts[status])
+        for status in CallStatus
+    ]
 
 
 async def _next_attempt(context: Context, campaign_id: int) -> dict[str, Any]:

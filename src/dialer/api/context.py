@@ -52,6 +52,9 @@ class Context:
 _TOKEN = re.compile(r"(?<=/calls/campaign/)[^/]+|cc_[A-Za-z0-9_-]+")
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context")
+COOKIE = "dialer_session"
+"""In which a browser keeps the token that a person signed in with."""
+
 BEARER: web.RequestKey[Bearer] = web.RequestKey("bearer")
 """Under which the guard puts who sent a request."""
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id")

@@ -1,4 +1,4 @@
-"""Who may ask: Host, Origin, token and role, checked before anything else is done."""
+"""Who may ask: Host, Origin, token or cookie, and role, checked before anything else is done."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from dialer.api import audit
-from dialer.api.context import BEARER, RATE, context_of
+from dialer.api.context import BEARER, COOKIE, RATE, context_of
 from dialer.api.problem import Problem
 from dialer.api.route import SAFE_METHODS
 from dialer.store.errors import NotFound
 from dialer.store.records import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from aiohttp.typedefs import Handler, Middleware
 
@@ -37,17 +37,23 @@ def guard(
     routes: Mapping[tuple[str, str], Route],
     bearers: Bearers,
     limits: Limits,
+    pages: Collection[str] = (),
 ) -> Middleware:
     """Return the middleware that refuses what a stranger or another site's web page sends.
 
-    `routes` by method and path say which role a request needs. Who sent it is put on it.
+    `routes` by method and path say which role a request needs. Who sent it is put on it. `pages`
+    are further paths, of files that anybody may read.
     """
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         authority = _checked_host(request, settings)
         _check_origin(request, authority)
-        route = routes.get((request.method, _path(request)))
+        _check_cookie(request)
+        path = _path(request)
+        route = routes.get((request.method, path))
+        if route is None and path in pages:
+            return await handler(request)
         if route is None or not route.public or "token" in request.match_info:
             bearer = await _limited_bearer(request, bearers, limits)
             request[RATE] = limits.count(bearer)
@@ -136,15 +142,13 @@ async def _limited_bearer(request: web.Request, bearers: Bearers, limits: Limits
 
 
 async def _bearer(request: web.Request, bearers: Bearers) -> Bearer:
-    """Return who shows `Authorization: Bearer <token>` (RFC 6750), or sends none where none must.
+    """Return who shows a token, in a header or a cookie, or none where none must (401).
 
-    A bearer token that is given is always checked. Where the path has one, it is a campaign's, and
-    `NotFound` is raised where it is none's.
+    Where the path has one, it is a campaign's, and `NotFound` is raised where it is none's.
     """
     if "token" in request.match_info:
         return await bearers.of_campaign(request.match_info["token"])
-    given = _token(request)
-    found = bearers.nobody if given is None else await bearers.find(given)
+    found = await bearers.of_request(request)
     if found is None:
         raise Problem(
             401,
@@ -155,11 +159,30 @@ async def _bearer(request: web.Request, bearers: Bearers) -> Bearer:
 
 
 def _token(request: web.Request) -> str | None:
-    """Return the token that a request shows, in its path or its head."""
+    """Return the token that a request shows, in its path, its head or a cookie."""
     if "token" in request.match_info:
         return request.match_info["token"]
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    return given.strip() if scheme.lower() == "bearer" else None
+    return given.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
+
+
+def _check_cookie(request: web.Request) -> None:
+    """Refuse changes by cookie that no header of the browser says the origin of (403).
+
+    A browser adds the cookie by itself, whoever asks it to. Those that send neither header to us
+    cannot tell a page of ours from a stranger's.
+    """
+    if (
+        COOKIE in request.cookies
+        and "Authorization" not in request.headers
+        and request.method not in SAFE_METHODS
+        and not {"Origin", "Sec-Fetch-Site"} & request.headers.keys()
+    ):
+        raise Problem(
+            403,
+            "a change by cookie needs the header Origin or Sec-Fetch-Site, which browsers send;"
+            " programs send Authorization: Bearer <token>",
+        )
 
 
 async def still_works(request: web.Request, bearers: Bearers) -> bool:

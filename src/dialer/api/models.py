@@ -182,6 +182,7 @@ class CampaignQuery(Page):
     status: Annotated[list[CampaignStatus], Field(description="one or several")] = Field(
         default_factory=list
     )
+    counts: Annotated[bool, Field(description="count the calls of each by status, too")] = False
 
 
 def plus(number: str) -> str:
@@ -272,10 +273,16 @@ class CampaignWithCounts(Campaign):
     )
 
 
+class ListedCampaign(Campaign):
+    """A campaign of a list, with its calls counted by status where that was asked for."""
+
+    counts: list[StatusCount] | None = None
+
+
 class CampaignPage(Answer):
     """A page of campaigns, newest first."""
 
-    items: list[Campaign]
+    items: list[ListedCampaign]
     next_cursor: str | None
 
 
@@ -363,6 +370,8 @@ class Call(Answer):
 
     id: int
     campaign_id: int
+    campaign_name: str = ""
+    campaign_deleted_at: dt.datetime | None = None
     number: str
     alternates: list[str] = Field(description="further numbers of the same person")
     import_id: int | None = Field(description="the list that brought it")

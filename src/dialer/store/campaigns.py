@@ -122,6 +122,8 @@ SELECT count(*) FROM ended
 """
 END_BATCH = 5000
 
+NAMES = "SELECT id, name, deleted_at FROM campaigns WHERE id = ANY($1::bigint[])"
+
 COUNTS = """
 SELECT campaign_id, status, count(*) AS count
 FROM calls
@@ -275,6 +277,15 @@ async def counts(
         for row in await connection.fetch(COUNTS, list(campaign_ids)):
             found[row["campaign_id"]][CallStatus(row["status"])] = row["count"]
     return found
+
+
+async def names(
+    db: Database, campaign_ids: Collection[int]
+) -> Mapping[int, tuple[str, dt.datetime | None]]:
+    """Return the names of campaigns, and since when those are deleted that are."""
+    async with session(db) as connection:
+        found = await connection.fetch(NAMES, list(campaign_ids))
+    return {row["id"]: (row["name"], row["deleted_at"]) for row in found}
 
 
 async def waiting(db: Database, campaign_id: int, quiet: Span | None) -> list[Waiting]:
