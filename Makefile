@@ -39,6 +39,14 @@ interop: $(STAMP) ## against Asterisk, Kamailio, baresip, pyVoIP and SIPp, with 
 	@sip/tools.sh
 	$(BIN)/python -m pytest -q -n $(WORKERS) -p tests.interop_table tests/e2e $(ARGS)
 
+browser: $(STAMP) ## the dashboard in Chromium: a user's way, accessibility, keyboard, roles
+	@sip/tools.sh chromium
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile tests/web $(ARGS)
+
+screenshots: $(STAMP) ## take the pictures of the documentation
+	@sip/tools.sh chromium
+	$(BIN)/python -m tests.web.pictures $(ARGS)
+
 media: $(STAMP) .venv-pipecat/.installed ## a call led by a bot of Pipecat's parts, which are large
 	$(BIN)/pytest -q tests/media $(ARGS)
 
@@ -51,14 +59,6 @@ media: $(STAMP) .venv-pipecat/.installed ## a call led by a bot of Pipecat's par
 	  .venv-pipecat/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-pipecat.lock; \
 	fi
 	@touch $@
-
-browser: $(STAMP) ## the dashboard in Chromium: a user's way, accessibility, keyboard, roles
-	@sip/tools.sh chromium
-	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile tests/web $(ARGS)
-
-screenshots: $(STAMP) ## take the pictures of the documentation
-	@sip/tools.sh chromium
-	$(BIN)/python -m tests.web.pictures $(ARGS)
 
 week: $(STAMP) ## a week of the whole service in virtual time, and what is wrong after it (CALLS=, SEED=)
 	$(BIN)/python -m tests.week.week --calls $(CALLS) --seed $(SEED)

@@ -55,6 +55,7 @@ def check(page, within="html", looks=tuple(LOOKS)):
         "/dialogs?status=answered",
         "/trunks",
         "/do-not-call",
+        "/webhooks",
         "/account",
         "/login",
     ],

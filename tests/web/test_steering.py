@@ -206,3 +206,23 @@ def test_campaigns_are_filtered_and_paged(visit, house):
     expect(page.get_by_role("heading", name="No campaign has this status")).to_be_visible()
     page.go_back()
     expect(page.get_by_label("Draft", exact=True)).to_be_checked()
+
+
+def test_a_webhook_is_made_tested_and_deleted(guest):
+    page = guest.open("/webhooks")
+    page.get_by_role("button", name="New webhook").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Address").fill("https://receiver.invalid/events")
+    dialog.get_by_label("Events", exact=True).fill("call.answered, campaign.*")
+    dialog.get_by_role("button", name="Add").click()
+    secret = page.locator("code.secret").inner_text()
+    assert len(secret) > 20
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    page.get_by_role("link", name="https://receiver.invalid/events").click()
+    expect(page.get_by_role("heading", name="https://receiver.invalid/events")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("call.answered, campaign.*")
+    page.get_by_role("button", name="Test").click()
+    expect(page.get_by_role("region", name="Deliveries, newest first")).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Nobody receives events")).to_be_visible()

@@ -130,7 +130,7 @@ async def _limited_bearer(request: web.Request, bearers: Bearers, limits: Limits
 
     Whose token has worked before is let in from any address.
     """
-    given = _token(request)
+    given = shown_token(request)
     if given is None or bearers.has_worked(given):
         return await _bearer(request, bearers)
     limits.check_login(request)
@@ -158,14 +158,6 @@ async def _bearer(request: web.Request, bearers: Bearers) -> Bearer:
     return found
 
 
-def _token(request: web.Request) -> str | None:
-    """Return the token that a request shows, in its path, its head or a cookie."""
-    if "token" in request.match_info:
-        return request.match_info["token"]
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    return given.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
-
-
 def _check_cookie(request: web.Request) -> None:
     """Refuse changes by cookie that no header of the browser says the origin of (403).
 
@@ -183,6 +175,16 @@ def _check_cookie(request: web.Request) -> None:
             "a change by cookie needs the header Origin or Sec-Fetch-Site, which browsers send;"
             " programs send Authorization: Bearer <token>",
         )
+
+
+def shown_token(request: web.Request) -> str | None:
+    """Return the token that a request shows, in its path, its head or its cookie."""
+    if "token" in request.match_info:
+        return request.match_info["token"]
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    return request.cookies.get(COOKIE)
 
 
 async def still_works(request: web.Request, bearers: Bearers) -> bool:

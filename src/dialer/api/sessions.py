@@ -8,6 +8,7 @@ from aiohttp import web
 
 from dialer.api import inputs, session_models
 from dialer.api.context import COOKIE, Context, answer, context_of
+from dialer.api.guard import shown_token
 from dialer.api.problem import Problem
 from dialer.store import accounts
 from dialer.store.records import DEFAULT_ACCOUNT
@@ -23,8 +24,10 @@ async def open_session(request: web.Request) -> web.Response:
     """Check a token, and let the browser keep it."""
     context = context_of(request)
     asked = await inputs.json_body(request, session_models.SIGN_IN, context.settings)
+    context.limits.check_login(request)
     bearer = await context.bearers.find(asked.token)
     if bearer is None:
+        context.limits.login_failed(request)
         raise Problem(
             401,
             "this token does not work: it is mistyped, revoked or expired;"
@@ -46,19 +49,30 @@ async def open_session(request: web.Request) -> web.Response:
 async def read_session(request: web.Request) -> web.Response:
     """Say who the browser's person is, and whether there is a need to sign in."""
     context = context_of(request)
+    given = shown_token(request)
+    if given is not None and not context.bearers.has_worked(given):
+        context.limits.check_login(request)
     bearer = await context.bearers.of_request(request)
     if bearer is None:
-        return answer(session_models.Session(signed_in=False, token_needed=True))
+        response = answer(session_models.Session(signed_in=False, token_needed=True))
+        if given is not None:
+            context.limits.login_failed(request)
+            _forget(request, response)
+        return response
     return answer(await _told(context, bearer))
 
 
 async def close_session(request: web.Request) -> web.Response:
     """Let the browser forget the token, which itself goes on working."""
     response = web.Response(status=204)
+    _forget(request, response)
+    return response
+
+
+def _forget(request: web.Request, response: web.Response) -> None:
     response.del_cookie(
         COOKIE, path="/", httponly=True, samesite="Strict", secure=_encrypted(request)
     )
-    return response
 
 
 async def _told(context: Context, bearer: Bearer) -> session_models.Session:

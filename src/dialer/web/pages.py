@@ -27,6 +27,8 @@ PATHS = (
     "/trunks",
     "/dialogs",
     "/do-not-call",
+    "/webhooks",
+    "/webhooks/{id:[0-9]+}",
     "/account",
 )
 """Addresses of pages; the document's script shows the one that the address names."""

@@ -17,6 +17,8 @@ import { dialogs } from "./views/dialogs.js";
 import { doNotCall } from "./views/do_not_call.js";
 import { login } from "./views/login.js";
 import { trunks } from "./views/trunks.js";
+import { webhook } from "./views/webhook.js";
+import { webhooks } from "./views/webhooks.js";
 
 route("/campaigns", campaigns);
 route("/campaigns/new", create);
@@ -25,6 +27,8 @@ route("/calls/{id}", call);
 route("/dialogs", dialogs);
 route("/trunks", trunks);
 route("/do-not-call", doNotCall);
+route("/webhooks", webhooks);
+route("/webhooks/{id}", webhook);
 route("/account", account);
 route("/login", login);
 route("/", () => ({ redirect: "/campaigns" }));

@@ -13,6 +13,7 @@ const PAGES = [
   ["/dialogs", "Dialogs", "dialogs"],
   ["/trunks", "Trunks", "trunks"],
   ["/do-not-call", "Do not call", "ban"],
+  ["/webhooks", "Webhooks", "hook"],
   ["/account", "Account", "account"],
 ];
 const THEMES = [

@@ -5,8 +5,9 @@ import { h } from "../dom.js";
 import { count, date, plural } from "../format.js";
 import { usage } from "../parts/bars.js";
 import { badge, button, card, facts, pageHead, when } from "../parts/bits.js";
-import { ask, show } from "../parts/dialog.js";
+import { ask } from "../parts/dialog.js";
 import * as fields from "../parts/fields.js";
+import { showSecret } from "../parts/secret.js";
 import { empty, note } from "../parts/states.js";
 import { table } from "../parts/table.js";
 import { toast } from "../parts/toast.js";
@@ -153,25 +154,5 @@ async function create(refresh) {
   });
   if (!made) return;
   await refresh();
-  await show({
-    title: `The token ${made.name}`,
-    content: h(
-      "div",
-      { class: "stack" },
-      h("p", null, "Copy it now: it is shown this once and can never be read again."),
-      h("code", { class: "secret" }, made.secret),
-      h(
-        "div",
-        null,
-        button("Copy", {
-          picture: "copy",
-          small: true,
-          onclick: async () => {
-            await navigator.clipboard.writeText(made.secret);
-            toast("Copied");
-          },
-        }),
-      ),
-    ),
-  });
+  await showSecret(`The token ${made.name}`, made.secret);
 }
