@@ -40,7 +40,7 @@ BROKEN = {
             SELECT call_id, data->>'from' AS was, kind, data->>'to' AS becomes,
                 lag(data->>'to', 1, 'planned')
                     OVER (PARTITION BY call_id ORDER BY xid, id) AS before
-            FROM events WHERE call_id IS NOT NULL) e
+            FROM events WHERE call_id IS NOT NULL AND kind <> 'call.opted_out') e
         WHERE was <> before OR kind <> 'call.' || becomes
         UNION
         SELECT k.id FROM calls k

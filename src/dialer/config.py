@@ -19,6 +19,7 @@ from pydantic import Field
 
 from dialer.config_bots import Bots, BotSecret
 from dialer.config_section import ConfigError, Section, split_address
+from dialer.config_speech import Speech
 from dialer.config_trunk import Trunk
 from dialer.config_webhooks import Webhooks
 
@@ -223,6 +224,7 @@ class Config(Section):
     care: Care = Care()
     numbers: Numbers = Numbers()
     bots: Bots = Bots()
+    speech: Speech = Speech()
     capture: Capture = Capture()
     retention: Retention = Retention()
     webhooks: Webhooks = Webhooks()

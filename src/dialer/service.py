@@ -25,6 +25,7 @@ from dialer.campaign.windows import quiet_hours
 from dialer.clock import SystemClock
 from dialer.config import ConfigError, split_address
 from dialer.conversation.prompt import HELLO
+from dialer.conversation.speech import SpeechSettings
 from dialer.engine.bot_access import BotAccess, bot_access
 from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
@@ -256,7 +257,11 @@ class Service:
             table=self._table(),
             metrics=self.metrics,
             converse=Conversations(
-                self.settings.path(self.settings.prompts), self.clock, self._bots
+                self.settings.path(self.settings.prompts),
+                self.clock,
+                self._bots,
+                self._speech(),
+                pool,
             ),
             node=self.settings.engine.node_name(),
             lease_seconds=self.settings.engine.lease_seconds,
@@ -326,6 +331,17 @@ class Service:
         self._parts.callback(exporter.close)
         return [exporter]
 
+    def _speech(self) -> SpeechSettings:
+        speech = self.settings.speech
+        return SpeechSettings(
+            command=speech.command,
+            folder=self.settings.path(speech.cache_folder),
+            voice=speech.voice,
+            timeout=speech.timeout_seconds,
+            simultaneous=speech.simultaneous,
+            max_bytes=speech.cache_mib * 1024 * 1024,
+        )
+
     def _api_settings(self) -> ApiSettings:
         return ApiSettings(
             bind_host=self.settings.api.host,
@@ -338,6 +354,7 @@ class Service:
             prompts=(self.settings.path(self.settings.prompts), HELLO.parent),
             quiet=self._quiet(),
             bots=self.settings.bots,
+            speaks=bool(self.settings.speech.command),
             max_upload_bytes=self.settings.api.max_upload_mib * 1024 * 1024,
             read_timeout=self.settings.api.read_timeout_seconds,
             requests_per_second=self.settings.api.requests_per_second,

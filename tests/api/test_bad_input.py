@@ -118,7 +118,7 @@ async def test_json_of_another_shape(bare_api, body):
         ({"retry_by_outcome": {"busi": 5}}, "/retry_by_outcome/busi/[key]"),
         ({"retry_by_outcome": {"busy": 0}}, "/retry_by_outcome/busy"),
         ({"on_answer": {"kind": "dance"}}, "/on_answer"),
-        ({"on_answer": {"kind": "prompt"}}, "/on_answer/prompt/file"),
+        ({"on_answer": {"kind": "prompt"}}, "/on_answer/prompt"),
         ({"on_answer": {"kind": "prompt", "file": "a\0"}}, ""),
         ({"start_at": "tomorrow"}, "/start_at"),
         ({"start_at": "2026-12-01T10:00:00"}, "/start_at"),

@@ -104,6 +104,53 @@ async def test_a_prompt_that_is_not_in_the_folders_is_refused(pool, serve, tmp_p
         assert kept["on_answer"]["file"] == "hello.wav"
 
 
+async def test_a_menu_is_kept_as_given_and_each_prompt_that_is_not_there_is_named(
+    pool, serve, tmp_path
+):
+    (tmp_path / "hello.wav").write_bytes(b"RIFF")
+    hello, gone = {"file": "hello.wav"}, {"file": "gone.wav"}
+    below = {"name": "below", "prompt": hello, "branches": {"X": {}}}
+    menu = {"kind": "gather", "name": "main", "prompt": hello}
+    good = menu | {"branches": {"1": {"menu": below, "set": {"n": 1}}, "9": {"opt_out": True}}}
+    bad = menu | {"branches": {"1": {"menu": below | {"prompt": gone}, "prompt": gone}}}
+    async with serve(pool, prompts=(tmp_path,)) as api:
+        path = await api.campaign(on_answer=good)
+        kept = (await api("GET", path))["on_answer"]
+        assert kept["branches"]["1"]["menu"]["name"] == "below"
+        assert (kept["branches"]["1"]["set"], kept["digits"]) == ({"n": 1}, 1)
+        assert (await api("PATCH", path, json={"on_answer": kept}))["on_answer"] == kept
+        problem = await api("PATCH", path, 422, json={"on_answer": bad})
+    assert [error["pointer"] for error in problem["errors"]] == [
+        "/on_answer/branches/1/prompt/file",
+        "/on_answer/branches/1/menu/prompt/file",
+    ]
+    assert problem["errors"][0]["detail"].startswith("there is no prompt 'gone.wav' in ")
+
+
+async def test_texts_can_be_said_where_the_configuration_has_a_speech_command(pool, serve):
+    said = {"kind": "prompt", "say": "Hello {name|there}", "voice": "en-gb"}
+    for wanted, pointer in (
+        (said, "/on_answer/say"),
+        (
+            {"kind": "bot", "url": "wss://bots.example.com/", "fallback": said},
+            "/on_answer/fallback/say",
+        ),
+        (
+            {"kind": "gather", "name": "m", "prompt": {"say": "Hi"}, "branches": {"1": {}}},
+            "/on_answer/prompt/say",
+        ),
+    ):
+        async with serve(pool, speaks=False) as api:
+            body = {**SETTINGS, "on_answer": wanted}
+            problem = await api("POST", "/v1/campaigns", 422, json=body)
+            assert [error["pointer"] for error in problem["errors"]] == [pointer]
+            assert "there is no speech.command" in problem["errors"][0]["detail"]
+        async with serve(pool) as api:
+            path = await api.campaign(on_answer=wanted)
+            kept = (await api("GET", path))["on_answer"]
+            assert (await api("PATCH", path, json={"on_answer": kept}))["on_answer"] == kept
+
+
 @pytest.mark.parametrize(
     ("bot", "pointer", "said"),
     [

@@ -12,6 +12,7 @@ import pytest
 from dialer import config
 from dialer.campaign.evidence import Evidence
 from dialer.campaign.list_row import NewNumber
+from dialer.campaign.menu import Gather
 from dialer.campaign.number_list import NumberList
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.outcome_table import OutcomeTable, default_text
@@ -19,13 +20,21 @@ from dialer.campaign.settings import CampaignSettings
 from dialer.engine.trunk_definition import definition_of
 
 ROOT = Path(__file__).parents[2]
+MENUS = (ROOT / "docs" / "menus.md").read_text()
 
 
-def test_campaign():
-    text = (ROOT / "config" / "campaigns" / "example.json").read_text()
+@pytest.mark.parametrize("name", ["example", "menu"])
+def test_campaign(name):
+    text = (ROOT / "config" / "campaigns" / f"{name}.json").read_text()
     settings = CampaignSettings.model_validate_json(text, strict=True)
     (trunk,) = config.load(ROOT / "config" / "dialer.toml").trunk
     assert settings.trunks == [trunk.name]
+
+
+def test_the_menu_of_the_guide():
+    (text,) = re.findall(r"test_examples.py -->\n```json\n(.*?)```", MENUS, re.DOTALL)
+    menu = Gather.model_validate_json(text, strict=True)
+    assert set(menu.branches) == {"1", "2", "9", "*"}
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,7 @@ class Scene:
         pauses=None,
         keep=None,
         bots=None,
+        speech=None,
         keep_audit=None,
         **agent,
     ):
@@ -164,7 +165,9 @@ class Scene:
             trunks=chosen,
             table=OutcomeTable.default(),
             metrics=Metrics(),
-            converse=Conversations(pathlib.Path("no-prompts-here"), self.clock, bots),
+            converse=Conversations(
+                pathlib.Path("no-prompts-here"), self.clock, bots, speech, pool or self.pool
+            ),
             node=name,
             lease_seconds=lease,
             batch=batch,

@@ -100,6 +100,30 @@ def test_settings_are_changed_and_only_those(visit, campaign):
     expect(page.locator(".facts div", has_text="Calling hours")).to_contain_text("Sat 09:30")
 
 
+def test_what_the_form_cannot_show_of_an_answered_call_stays_when_settings_change(visit, house):
+    menu = {
+        "kind": "gather",
+        "name": "survey",
+        "prompt": {"file": "hello.wav"},
+        "branches": {"1": {"opt_out": True}},
+    }
+
+    async def make(client):
+        return await client.create_campaign(
+            {"name": "Asking", "trunks": ["north"], "on_answer": menu}
+        )
+
+    made = house.ask(make)
+    page = visit(f"/campaigns/{made.id}")
+    dialog = choose(page, "Change settings")
+    expect(dialog.get_by_label("What happens")).to_contain_text("asks by keys, menu survey")
+    dialog.get_by_label("Name").fill("Asking again")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Asking again")).to_be_visible()
+    kept = house.ask(lambda client: client.campaign(made.id))
+    assert kept.on_answer == made.on_answer
+
+
 def test_a_form_says_beside_each_field_what_does_not_fit(guest):
     page = guest.open("/campaigns/new")
     page.get_by_label("Seconds to let ring").fill("5")

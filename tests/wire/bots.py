@@ -158,6 +158,7 @@ class Call(Happenings):
         super().__init__()
         self.media = media
         self.call_id = "call"
+        self.digit_listeners = []
         self.result = asyncio.get_running_loop().create_future()
 
     def hang_up(self):

@@ -190,6 +190,16 @@ async def test_a_key_reaches_the_bot_once(call, far_end, led, bots):
     ]
 
 
+async def test_keys_by_info_reach_the_bot_too(call, led, bots):
+    bot = await bots()
+    led(bot)
+    await bot.got("start")
+    for listener in call.digit_listeners:
+        listener("7")
+    (pressed,) = await bot.got("dtmf")
+    assert pressed["dtmf"]["digit"] == "7"
+
+
 async def test_a_far_end_that_is_silent_is_heard_as_silence(call, far_end, led, bots):
     bot = await bots()
     ending = led(bot)

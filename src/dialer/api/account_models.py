@@ -16,7 +16,7 @@ from pydantic import (
 from dialer.api.models import MAX_NUMBERS, Answer, Page, RejectedRow, Request, plus
 from dialer.campaign.account_settings import AccountSettings
 from dialer.campaign.role import Role
-from dialer.campaign.settings import Printable
+from dialer.campaign.setting_types import Printable
 
 Kind = Literal["number", "prefix"]
 Scope = Literal["account", "all"]

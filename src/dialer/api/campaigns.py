@@ -13,6 +13,7 @@ from dialer.api import etags, inputs, models
 from dialer.api.context import Context, account_of, answer, context_of, progress_of
 from dialer.api.next_attempt import next_attempt
 from dialer.api.problem import Problem, invalid
+from dialer.campaign.menu import Gather, prompts_of
 from dialer.campaign.moves import CampaignAction, MoveRefused
 from dialer.campaign.settings import LetBotSpeak, PlayPrompt
 from dialer.campaign.status import CallStatus
@@ -20,9 +21,10 @@ from dialer.store import campaigns, records
 from dialer.store.errors import VersionConflict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from dialer.campaign.settings import CampaignSettings, OnAnswer
+    from dialer.campaign.spoken_prompt import Prompt
 
 CHANGE_TRIES = 5  # where others change the same campaign at the same time
 
@@ -249,12 +251,24 @@ def _mistakes_of_answer(wanted: OnAnswer | None, context: Context) -> list[tuple
     if isinstance(wanted, LetBotSpeak) and bots is not None:
         mistakes = bots.mistakes(wanted.url, wanted.secret)
         errors += [(f"/on_answer/{key}", sentence) for key, sentence in mistakes]
-    bot = isinstance(wanted, LetBotSpeak)
-    played = wanted.fallback if isinstance(wanted, LetBotSpeak) else wanted
-    if isinstance(played, PlayPrompt) and folders and prompts.find(folders, played.file) is None:
-        key = "/on_answer/fallback/file" if bot else "/on_answer/file"
-        errors.append((key, f"there is no prompt {played.file!r} in {folders[0]}; put it there"))
+    for where, prompt in _prompts(wanted):
+        if prompt.say is not None and not context.settings.speaks:
+            said = "nothing can be said: there is no speech.command in the configuration"
+            errors.append((f"/on_answer{where}/say", said))
+        elif prompt.file is not None and folders and prompts.find(folders, prompt.file) is None:
+            said = f"there is no prompt {prompt.file!r} in {folders[0]}; put it there"
+            errors.append((f"/on_answer{where}/file", said))
     return errors
+
+
+def _prompts(wanted: OnAnswer | None) -> Iterator[tuple[str, Prompt]]:
+    """Yield every prompt that may be played on answer, each with its JSON pointer."""
+    if isinstance(wanted, Gather):
+        yield from prompts_of(wanted)
+    elif isinstance(wanted, PlayPrompt):
+        yield "", wanted
+    elif isinstance(wanted, LetBotSpeak) and isinstance(wanted.fallback, PlayPrompt):
+        yield "/fallback", wanted.fallback
 
 
 def _stored(values: dict[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,8 @@ class ApiSettings:
     many `event_streams`. `engine_ready`: None, or why this node cannot place calls now.
     `webhook_rules`: which addresses webhooks may have; `secret_box` seals their secrets, and
     `webhook_window` is how long they are tried.
-    `bots`: which ones campaigns may name; without, every one is taken.
+    `bots`: which ones campaigns may name; without, every one is taken. `speaks`: whether campaigns
+    may have texts said.
     """
 
     bind_host: str = "127.0.0.1"
@@ -73,6 +74,7 @@ class ApiSettings:
     secret_box: SecretBox = dataclasses.field(default_factory=SecretBox, repr=False)
     webhook_window: dt.timedelta = dt.timedelta(hours=24)
     bots: Bots | None = None
+    speaks: bool = True
 
     def __post_init__(self) -> None:
         for host in (self.bind_host, *self.allowed_hosts):

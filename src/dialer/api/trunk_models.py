@@ -14,7 +14,7 @@ from pydantic import (
 
 from dialer.api.models import Answer, Request
 from dialer.campaign.outcome import Outcome
-from dialer.campaign.settings import Printable
+from dialer.campaign.setting_types import Printable
 
 Availability = Literal["up", "degraded", "down"]
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
 
 from dialer.api.models import Answer, Page, Request
 from dialer.campaign.event_kinds import check_kind
-from dialer.campaign.settings import Printable
+from dialer.campaign.setting_types import Printable
 
 Status = Literal["pending", "delivered", "dead"]
 Url = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2048)]

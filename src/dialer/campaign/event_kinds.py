@@ -10,6 +10,7 @@ KINDS = (
     *(f"campaign.{status}" for status in CampaignStatus),
     "campaign.deleted",
     *(f"call.{status}" for status in CallStatus),
+    "call.opted_out",
     "numbers.added",
     "numbers.removed",
     "account.closed",

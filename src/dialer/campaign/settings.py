@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import datetime as dt  # noqa: TC003 - pydantic needs it at run time
 import json
-import unicodedata
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StringConstraints
 
 from dialer.campaign.calendar import check_country
+from dialer.campaign.menu import Gather
 from dialer.campaign.outcome import Outcome  # noqa: TC001 - pydantic needs it at run time
 from dialer.campaign.plan import zone_of
+from dialer.campaign.setting_types import Printable, Settings
+from dialer.campaign.spoken_prompt import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RING_TIMEOUT_RANGE = (15, 120)  # seconds; for people, since a shorter ring helps nobody
-UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, line separators
 ONE_WEEK_MINUTES = 7 * 24 * 60
 
 
 T = TypeVar("T")
-
-
-def _printable(text: str) -> str:
-    if any(unicodedata.category(char) in UNPRINTABLE for char in text):
-        raise ValueError("must not contain control characters or line breaks")
-    return text
 
 
 def _distinct(values: list[T]) -> list[T]:
@@ -37,32 +32,26 @@ def _distinct(values: list[T]) -> list[T]:
     return values
 
 
-Printable = AfterValidator(_printable)
 # What may stand as the user part of a SIP address without escaping, and is a number.
 CallerId = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{1,20}$")]
 TrunkName = Annotated[str, StringConstraints(min_length=1, max_length=100), Printable]
 Minutes = Annotated[int, Field(ge=1, le=ONE_WEEK_MINUTES)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PlayPrompt(_Settings):
-    """On answer: play an audio file, then hang up."""
+class PlayPrompt(Prompt):
+    """On answer: play an audio file or say a text, then hang up."""
 
     kind: Literal["prompt"] = "prompt"
-    file: Annotated[str, StringConstraints(min_length=1, max_length=1024), Printable]
 
 
-class HangUp(_Settings):
+class HangUp(Settings):
     """On answer: hang up after some seconds of silence."""
 
     kind: Literal["hang_up"] = "hang_up"
     after_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
 
 
-class TryAgainLater(_Settings):
+class TryAgainLater(Settings):
     """Where a bot fails: hang up, and call again as after an outcome that is retried."""
 
     kind: Literal["retry"] = "retry"
@@ -87,7 +76,7 @@ def _few(parameters: dict[str, str]) -> dict[str, str]:
     return parameters
 
 
-class LetBotSpeak(_Settings):
+class LetBotSpeak(Settings):
     """On answer: a bot at a WebSocket leads the call (docs/bots.md).
 
     `secret` names a header of the configuration that goes with the handshake. `fallback` is done
@@ -113,7 +102,7 @@ class LetBotSpeak(_Settings):
     fallback: Fallback = HangUp()
 
 
-OnAnswer = Annotated[PlayPrompt | HangUp | LetBotSpeak, Field(discriminator="kind")]
+OnAnswer = Annotated[PlayPrompt | HangUp | LetBotSpeak | Gather, Field(discriminator="kind")]
 
 
 def _zone(name: str) -> str:
@@ -132,7 +121,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 
 
-class CallingWindow(_Settings):
+class CallingWindow(Settings):
     """Hours of some weekdays; with `to` at or before `from` they end on the next day."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -145,7 +134,7 @@ class CallingWindow(_Settings):
 Windows = Annotated[list[CallingWindow], Field(max_length=100)]
 
 
-class CampaignSettings(_Settings):
+class CampaignSettings(Settings):
     """What a campaign does; unknown keys are refused, so that a typo is seen.
 
     Caller IDs are digits with an optional leading +, used in turn; none means the trunk's own.

@@ -16,10 +16,10 @@ from dialer.conversation.bot_connection import BotConnection, BotFailure, connec
 from dialer.conversation.bot_link import BotLink
 from dialer.conversation.caller_audio import CODEC_OF_TYPE, CallerAudio
 from dialer.conversation.ending import Cause, ConversationEnd
+from dialer.conversation.keys import Keys
 from dialer.conversation.media_streams import BotMessageError
 from dialer.conversation.playing_queue import PlayingQueue
 from dialer.rtp import g711
-from dialer.rtp.digits import DigitReader
 from dialer.ua.call import HungUpBy
 
 if TYPE_CHECKING:
@@ -88,7 +88,6 @@ class BotConversation:
         )
         self._queue = PlayingQueue(settings.buffer_seconds)
         self._heard = CallerAudio()
-        self._digits = DigitReader()
         self._link: BotLink
         self._asked_to_hang_up = asyncio.Event()
         self._played_out = asyncio.Event()
@@ -151,6 +150,7 @@ class BotConversation:
         self._link.send(self._writer.connected())
         self._link.send(self._writer.start(self._wanted.parameters))
         media.listeners.append(self._received)
+        keys = Keys(self._call, self._pressed)
         media.source = self._next_frame
         sending = asyncio.create_task(self._link.run(), name="to-bot")
         reading = asyncio.create_task(self._read(connection.websocket), name="from-bot")
@@ -164,6 +164,7 @@ class BotConversation:
         finally:
             media.source = None
             media.listeners.remove(self._received)
+            keys.close()
             tasks = (sending, reading, watching)
             for task in tasks:
                 task.cancel()
@@ -229,10 +230,10 @@ class BotConversation:
         if packet.payload_type in CODEC_OF_TYPE:
             for heard in self._heard.take(packet):
                 self._link.send(self._writer.media(*heard))
-        elif packet.payload_type in self._call.media.telephone_event_types:
-            digit = self._digits.take(packet)
-            if digit is not None:
-                self._link.send(self._writer.dtmf(digit))
+
+    def _pressed(self, key: str) -> None:
+        if not self._stopped:
+            self._link.send(self._writer.dtmf(key))
 
     def _next_frame(self) -> bytes | None:
         """Return what to say now, for the ticker, which also counts the time for what is heard."""

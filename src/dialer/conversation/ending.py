@@ -22,7 +22,7 @@ class ConversationEnd:
 
     Without a `cause` the call is simply answered. `detail` is a sentence for a person, or empty.
     `record` says what happened, in values of JSON; `report_data` are the fields that the
-    conversation found out, with JSON's plain values.
+    conversation found out, with JSON's plain values. `opted_out`: the person wants no more calls.
     """
 
     cause: Cause | None = None
@@ -31,3 +31,4 @@ class ConversationEnd:
     report_data: Mapping[str, str | int | float | bool | None] = dataclasses.field(
         default_factory=dict
     )
+    opted_out: bool = False

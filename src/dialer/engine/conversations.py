@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from dialer import prompts
+from dialer.campaign.spoken_prompt import filled
 from dialer.conversation.bot import BotConversation, BotRequest
 from dialer.conversation.ending import Cause, ConversationEnd
+from dialer.conversation.gather import GatherConversation
+from dialer.conversation.menu import Menu, Prompt
 from dialer.conversation.prompt import HELLO, hang_up_after, play_prompt
+from dialer.conversation.speech import Speech, SpeechSettings
 from dialer.engine.bot_access import BotAccess
+from dialer.store import do_not_call
+from dialer.store.account_records import NewListing
+from dialer.store.errors import Unavailable
 from dialer.ua.audio import AudioError, AudioLibrary
 
 if TYPE_CHECKING:
@@ -19,20 +27,34 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from dialer.clock import Clock
+    from dialer.rtp.frames import Frames
     from dialer.store.attempt_records import ClaimedCall
+    from dialer.store.pool import Database
     from dialer.ua.outbound import OutboundCall
 
 log = structlog.get_logger(__name__)
 
 
 class Conversations:
-    """Runs `on_answer` of the campaign; `folder` holds the files that it may name."""
+    """Runs `on_answer` of the campaign; `folder` holds the files that it may name.
 
-    def __init__(self, folder: Path, clock: Clock, bots: BotAccess | None = None) -> None:
+    With a database, who opts out is on the account's do-not-call list at once.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        bots: BotAccess | None = None,
+        speech: SpeechSettings | None = None,
+        db: Database | None = None,
+    ) -> None:
         self._folders = (folder, HELLO.parent)
         self._clock = clock
         self._bots = bots or BotAccess()
         self._library = AudioLibrary()
+        self._speech = Speech(speech or SpeechSettings(), clock)
+        self._db = db
 
     async def __call__(
         self, claimed: ClaimedCall, attempt_id: UUID, call: OutboundCall
@@ -41,19 +63,44 @@ class Conversations:
         wanted = claimed.on_answer
         if wanted.get("kind") == "bot":
             return await self._let_bot_speak(claimed, attempt_id, call)
-        await self._say(wanted, call)
+        if wanted.get("kind") == "gather":
+            sound = functools.partial(self._sound, claimed.payload)
+            opt_out = functools.partial(self._opt_out, claimed)
+            talk = GatherConversation(call, Menu.of(wanted), sound, self._clock, opt_out)
+            return await talk.hold()
+        await self._say(wanted, claimed, call)
         return ConversationEnd()
 
-    async def _say(self, wanted: Mapping[str, Any], call: OutboundCall) -> None:
+    async def _say(
+        self, wanted: Mapping[str, Any], claimed: ClaimedCall, call: OutboundCall
+    ) -> None:
         if wanted.get("kind") == "prompt":
             try:
-                path = self.prompt(str(wanted["file"]))
-            except AudioError:
+                path = await self._file_of(claimed.payload, Prompt.given(wanted))
+            except BaseException:
                 call.hang_up()
                 raise
             await play_prompt(call, path, self._library)
         else:
             await hang_up_after(call, float(wanted.get("after_seconds", 0)), self._clock)
+
+    async def _sound(self, payload: Mapping[str, str], prompt: Prompt, codec: str) -> Frames:
+        return await self._library.fetch(await self._file_of(payload, prompt), codec)
+
+    async def _opt_out(self, claimed: ClaimedCall) -> None:
+        if self._db is None:
+            return
+        new = NewListing(claimed.number, is_prefix=False, reason=do_not_call.OPTED_OUT)
+        try:
+            await do_not_call.add(self._db, claimed.account_id, [new], "callee")
+        except Unavailable as error:
+            log.warning("an opt-out waits for the end of its call", reason=str(error))
+
+    async def _file_of(self, payload: Mapping[str, str], prompt: Prompt) -> Path:
+        """Return what a prompt sounds like for one call; raises AudioError."""
+        if not prompt.say:
+            return self.prompt(prompt.file)
+        return await self._speech.file(filled(prompt.say, payload), prompt.voice)
 
     async def _let_bot_speak(
         self, claimed: ClaimedCall, attempt_id: UUID, call: OutboundCall
@@ -64,7 +111,7 @@ class Conversations:
 
         async def fall_back() -> str:
             try:
-                await self._say(wanted.get("fallback", {}), call)
+                await self._say(wanted.get("fallback", {}), claimed, call)
             except AudioError as error:
                 log.error("a bot's fallback failed", call=claimed.id, reason=str(error))  # noqa: TRY400 - the line says it all
                 return f"and its fallback: {error}"

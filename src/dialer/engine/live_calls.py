@@ -242,6 +242,7 @@ class LiveCalls:
             detail=live.said.detail,
             conversation=live.said.record,
             report_data=live.said.report_data,
+            opted_out=live.said.opted_out,
         )
         if live.override is None and self._goes_on(live, rule, evidence):
             task = asyncio.create_task(

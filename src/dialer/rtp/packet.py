@@ -67,7 +67,9 @@ class Numbering:
     The first values of `sequence` and `timestamp` are to be random (RFC 3550 §5.1).
     """
 
-    __slots__ = ("_marker", "_sequence", "_ssrc", "_timestamp", "payload_type", "samples")
+    __slots__ = (
+        "_event_timestamp", "_marker", "_sequence", "_ssrc", "_timestamp", "payload_type", "samples"
+    )  # fmt: skip
 
     def __init__(
         self, *, payload_type: int, samples: int, ssrc: int, sequence: int, timestamp: int
@@ -77,6 +79,7 @@ class Numbering:
         self._ssrc = ssrc & 0xFFFFFFFF
         self._sequence = sequence & 0xFFFF
         self._timestamp = timestamp & 0xFFFFFFFF
+        self._event_timestamp = self._timestamp
         self._marker = 0x80
 
     def packet(self, payload: bytes, frames: int = 1) -> bytes:
@@ -86,6 +89,19 @@ class Numbering:
         self._marker = 0
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + frames * self.samples) & 0xFFFFFFFF
+        return header + payload
+
+    def event(self, payload: bytes, payload_type: int, *, begins: bool) -> bytes:
+        """Return the next packet with a report of an event, in the place of a frame.
+
+        All reports of an event have the timestamp of the one that begins it (RFC 4733 §2.5.1.1).
+        """
+        if begins:
+            self._event_timestamp = self._timestamp
+        marked_type = payload_type | (0x80 if begins else 0)
+        header = _HEADER.pack(0x80, marked_type, self._sequence, self._event_timestamp, self._ssrc)
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + self.samples) & 0xFFFFFFFF
         return header + payload
 
     def skip(self, frames: int) -> None:

@@ -33,6 +33,7 @@ class IncomingCall:
         self._timer: Timer | None = None
         self._answer = b""
         self._caller: tuple[str, int] | None = None  # where RTP comes from
+        self._telephone_event: int | None = None  # the payload type of keys, where it takes them
 
     def begin(self) -> None:
         """Ask for credentials where the behaviour wants them, else take the first step."""
@@ -51,7 +52,9 @@ class IncomingCall:
         self._take(Step(200, media=True))
 
     def acknowledged(self) -> None:
-        """Hang up in time; never before the ACK (RFC 3261 §15)."""
+        """Press keys and hang up in time; never before the ACK (RFC 3261 §15)."""
+        if self.behaviour.keys:
+            self._after(1, self._press)
         if self.behaviour.hang_up_after is not None:
             self._after(self.behaviour.hang_up_after, self._hang_up)
 
@@ -113,8 +116,13 @@ class IncomingCall:
         if not settings.sound:
             return self._answer
         self._caller = (agreed.host, agreed.port)
+        self._telephone_event = agreed.telephone_event
         media.talk(self._invite.call_id, self._caller, agreed.codec, agreed.payload_type)
         return self._answer
+
+    def _press(self) -> None:
+        if self._caller is not None and self._telephone_event is not None:
+            self._carrier.media.press(self._caller, self.behaviour.keys, self._telephone_event)
 
     def _hang_up(self) -> None:
         cause = self.behaviour.hang_up_cause

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from dialer.rtp import g711, packet
+from dialer.rtp.telephone_event import DIGITS, TelephoneEvent
 from dialer.ua.transport import bind
 
 if TYPE_CHECKING:
@@ -15,13 +17,32 @@ if TYPE_CHECKING:
     from dialer.clock import Clock, Timer
 
 
+_REPORTS = 4  # of a key while it is held, one for each frame; its end is told three times
+_PAUSE = 5  # frames between keys
+
+
 @dataclasses.dataclass(slots=True)
 class _Talk:
-    """Packets of silence on their way to one caller."""
+    """Packets of silence on their way to one caller, and reports of keys in their place."""
 
     numbering: packet.Numbering
     payload: bytes
     left: int
+    keys: collections.deque[TelephoneEvent | None] = dataclasses.field(
+        default_factory=collections.deque
+    )
+    telephone_event: int = 0  # their payload type
+
+    def next_packet(self) -> bytes:
+        """Return what is sent now."""
+        if not self.keys:
+            self.left -= 1
+            return self.numbering.packet(self.payload)
+        report = self.keys.popleft()
+        if report is None:
+            return self.numbering.packet(self.payload)
+        begins = report.duration == g711.FRAME_SAMPLES
+        return self.numbering.event(bytes(report), self.telephone_event, begins=begins)
 
 
 class MediaSink(asyncio.DatagramProtocol):
@@ -37,6 +58,7 @@ class MediaSink(asyncio.DatagramProtocol):
         self._packets = packets
         self._callers: dict[tuple[str, int], str] = {}
         self._talks: dict[tuple[str, int], _Talk] = {}
+        self._quiet: dict[tuple[str, int], _Talk] = {}  # those that have said all
         self._transport: Any = None
         self._timer: Timer | None = None
         self._next_at = 0.0
@@ -59,23 +81,38 @@ class MediaSink(asyncio.DatagramProtocol):
             timestamp=0,
         )
         silence = g711.silence(g711.FRAME_SAMPLES, codec)
+        self._quiet.pop(caller, None)
         self._talks[caller] = _Talk(numbering, silence, self._packets)
-        if self._timer is None:
-            self._next_at = self._clock.monotonic()
-            self._tick()
+        self._begin()
+
+    def press(self, caller: tuple[str, int], keys: str, payload_type: int) -> None:
+        """Press keys on the telephone of a call that was talking, by RFC 4733."""
+        talk = self._talks.get(caller) or self._quiet.pop(caller, None)
+        if talk is None:
+            return
+        talk.telephone_event = payload_type
+        for key in keys:
+            talk.keys.extend(_reports(DIGITS.index(key)))
+        self._talks[caller] = talk
+        self._begin()
 
     def forget(self, caller: tuple[str, int]) -> None:
         """Expect and send no more."""
         self._callers.pop(caller, None)
         self._talks.pop(caller, None)
+        self._quiet.pop(caller, None)
+
+    def _begin(self) -> None:
+        if self._timer is None:
+            self._next_at = self._clock.monotonic()
+            self._tick()
 
     def _tick(self) -> None:
         self._timer = None
         for caller, talk in tuple(self._talks.items()):
-            self._transport.sendto(talk.numbering.packet(talk.payload), caller[:2])
-            talk.left -= 1
-            if talk.left <= 0:
-                del self._talks[caller]
+            self._transport.sendto(talk.next_packet(), caller[:2])
+            if talk.left <= 0 and not talk.keys:
+                self._quiet[caller] = self._talks.pop(caller)
         if self._talks:
             self._next_at += g711.FRAME_SECONDS
             self._timer = self._clock.call_at(self._next_at, self._tick)
@@ -95,3 +132,10 @@ class MediaSink(asyncio.DatagramProtocol):
             self._timer.cancel()
         if self._transport is not None:
             self._transport.close()
+
+
+def _reports(event: int) -> list[TelephoneEvent | None]:
+    """Return what is sent of one key: its duration grows, and a pause follows."""
+    held = [TelephoneEvent(event, n * g711.FRAME_SAMPLES) for n in range(1, _REPORTS + 1)]
+    end = TelephoneEvent(event, held[-1].duration, end=True)
+    return [*held, end, end, end, *([None] * _PAUSE)]

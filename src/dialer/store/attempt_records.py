@@ -189,7 +189,8 @@ class AttemptResult:
     """An attempt that is over: its verdict, and the evidence of the leg that decided it.
 
     `detail` is a sentence for a person, or empty; `conversation` what happened after the answer,
-    `report_data` what was found out there, both in plain values of JSON.
+    `report_data` what was found out there, both in plain values of JSON. The number of one who
+    `opted_out` goes on the account's do-not-call list.
     """
 
     call_id: int
@@ -201,6 +202,7 @@ class AttemptResult:
     detail: str = ""
     conversation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     report_data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    opted_out: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from dialer.campaign.status import CampaignStatus, Phase
-from dialer.store import queue, rows, schedules
+from dialer.store import do_not_call, queue, rows, schedules
 from dialer.store.attempt_records import OrphanedCall
 from dialer.store.pool import session, transaction
 
@@ -162,7 +162,7 @@ WITH input AS MATERIALIZED (
         call_id bigint, attempt_id uuid, leg_ordinal integer, flags text[], outcome text,
         rule text, status text, final_status text, counted boolean, next_attempt_at timestamptz,
         technical_in_a_row integer, declined integer, then_dials text, evidence jsonb,
-        detail text, conversation jsonb, report_data jsonb)
+        detail text, conversation jsonb, report_data jsonb, opted_out boolean)
     JOIN calls AS k ON k.id = i.call_id
     JOIN accounts AS p ON p.id = k.account_id
 ), campaign AS (
@@ -187,7 +187,7 @@ WITH input AS MATERIALIZED (
     WHERE k.id = v.call_id AND k.attempt_id = v.attempt_id AND k.node = $1 AND k.epoch = $2
         AND k.phase IN ('dialing', 'ringing', 'talking')
     RETURNING k.id AS call_id, k.account_id, k.campaign_id, k.attempt_id, v.becomes, v.called,
-        v.period, v.contact_day, v.spoken, v.billed, v.counted, v.outcome
+        v.period, v.contact_day, v.spoken, v.billed, v.counted, v.outcome, v.opted_out
 ), place AS (
     INSERT INTO unique_users (account_id, period, number)
     SELECT account_id, period, called FROM moved WHERE spoken AND period IS NOT NULL
@@ -213,8 +213,10 @@ WITH input AS MATERIALIZED (
         AND n.day = m.contact_day AND n.attempts > 0
 ), unwanted AS (
     INSERT INTO do_not_call (account_id, pattern, reason, source)
-    SELECT account_id, called, 'the callee said so (607)', 'callee' FROM moved
-    WHERE outcome = 'unwanted'
+    SELECT account_id, called, CASE WHEN opted_out THEN '<opted_out>'
+            ELSE 'the callee said so (607)' END, 'callee'
+    FROM moved WHERE opted_out OR outcome = 'unwanted'
+    ORDER BY account_id, called
     ON CONFLICT DO NOTHING
 ), attempt AS (
     UPDATE attempts AS a
@@ -232,16 +234,21 @@ WITH input AS MATERIALIZED (
     WHERE l.attempt_id = v.attempt_id AND l.ordinal = v.leg_ordinal
 ), told AS (
     INSERT INTO events (account_id, campaign_id, call_id, attempt_id, kind, data)
-    SELECT m.account_id, m.campaign_id, m.call_id, m.attempt_id, 'call.' || m.becomes,
+    SELECT m.account_id, m.campaign_id, m.call_id, m.attempt_id, kind,
         jsonb_build_object('from', 'in_progress', 'to', m.becomes,
             'outcome', v.outcome, 'rule', v.rule)
-    FROM moved AS m JOIN verdict AS v ON v.attempt_id = m.attempt_id
+    FROM moved AS m JOIN verdict AS v ON v.attempt_id = m.attempt_id,
+        LATERAL unnest(ARRAY['call.' || m.becomes]
+            || CASE WHEN m.opted_out THEN ARRAY['call.opted_out'] END) AS kind
 )
 SELECT attempt_id FROM moved
 UNION
 SELECT a.id FROM attempts AS a JOIN input AS i ON i.attempt_id = a.id
 WHERE a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
-""".replace("<evidence>", rows.SET_EVIDENCE).replace("<then_dials>", THEN_DIALS.replace("i.", "v."))
+""".replace("<evidence>", rows.SET_EVIDENCE)
+RECORD_RESULTS = RECORD_RESULTS.replace("<then_dials>", THEN_DIALS.replace("i.", "v.")).replace(
+    "<opted_out>", do_not_call.OPTED_OUT
+)
 
 # A leg later than the one that decided was committed, and its INVITE never left. A statement of its
 # own: the commit may have been at work until the result took the call, unseen by its snapshot.
@@ -387,6 +394,7 @@ async def record_results(
             "detail": rows.clean(result.detail),
             "conversation": rows.json_values(result.conversation),
             "report_data": rows.json_values(result.report_data),
+            "opted_out": result.opted_out,
             "evidence": rows.plain(result.evidence),
         }
         for result in results

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dialer.store.account_records import ListingSource
     from dialer.store.pool import Database
 
+OPTED_OUT = "the callee opted out in a call"
 BATCH = 5000
 """How many entries one call of `add` and `remove` takes well."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
 
-from dialer.sip import effects, sdp
+from dialer.sip import effects, info_digits, sdp
 from dialer.sip.fields import parse_address
 from dialer.ua.call import (
     Answered,
@@ -74,7 +74,7 @@ class OutboundCall:
 
     `result` is always set in the end, never to an exception. `on_event` hears `CallEvent`s in
     order; what it raises is logged and goes no further. `on_over` is called once, after the
-    result is set.
+    result is set. Each of `digit_listeners` hears every key that comes by INFO.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class OutboundCall:
         self.request = prepared.request
         self.call_id = prepared.identity.call_id
         self.answered = False
+        self.digit_listeners: list[Callable[[str], None]] = []
         self._result: asyncio.Future[CallResult] = asyncio.get_running_loop().create_future()
         self._prepared = prepared
         self._clock = clock
@@ -154,7 +155,7 @@ class OutboundCall:
         if self._result.done():
             return
         handler = self._HANDLERS.get(type(event))
-        if handler is not None:  # INFO and a missing ACK change nothing of an outbound call
+        if handler is not None:  # a missing ACK changes nothing of an outbound call
             handler(self, event)
 
     def _progressed(self, event: effects.ProvisionalReceived) -> None:
@@ -287,6 +288,12 @@ class OutboundCall:
         except UNUSABLE as error:
             _log.debug("media stays as it was", call_id=self.call_id, reason=str(error))
 
+    def _informed(self, event: effects.InfoReceived) -> None:
+        digit = info_digits.parse(event.body, event.content_type)
+        if digit is not None:
+            for listener in tuple(self.digit_listeners):
+                guarded(listener, digit)
+
     # how it ends
 
     def _ring_timed_out(self) -> None:
@@ -360,6 +367,7 @@ class OutboundCall:
         effects.ReinviteAnswered: _reinvite_answered,
         effects.RefreshDue: _refresh,
         effects.AckReceived: _acknowledged,
+        effects.InfoReceived: _informed,
         effects.InviteTimedOut: _timed_out,
         effects.CancelTimedOut: _cancel_timed_out,
         effects.TransportFailed: _not_delivered,

@@ -45,3 +45,14 @@ def test_another_sender_begins_anew():
 def test_what_is_no_digit_gives_none():
     flash = Packet(101, 1, 1, 1, bytes(TelephoneEvent(16, 160)))
     assert read([flash, Packet(101, 2, 2, 1, b"\x01")]) == []
+
+
+def test_a_key_held_for_longer_than_a_duration_can_say_is_one():
+    held = [event("5", 1000, duration=d) for d in (160, 0xFFFF)]
+    held += [event("5", 1000 + 0xFFFF, duration=d) for d in (160, 40000)]
+    held += [event("5", 1000 + 0xFFFF, duration=48000, end=True)] * 3
+    assert read([*held, *press("5", 200_000)]) == ["5", "5"]
+
+
+def test_a_key_that_was_let_go_and_pressed_again_a_segment_later_is_two():
+    assert read([*press("5", 1000), *press("5", 1000 + 0xFFFF)]) == ["5", "5"]

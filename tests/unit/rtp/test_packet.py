@@ -127,3 +127,15 @@ def test_a_talkspurt_is_marked_once():
 def test_first_values_of_any_size_are_cut_to_their_fields():
     packet = parse(numbering(ssrc=1 << 40 | 9, sequence=1 << 20 | 8, timestamp=1 << 35).packet(b""))
     assert (packet.ssrc, packet.sequence, packet.timestamp) == (9, 8, 0)
+
+
+def test_reports_of_an_event_share_a_timestamp_and_take_the_time_of_frames():
+    numbering = Numbering(payload_type=0, samples=160, ssrc=1, sequence=5, timestamp=1000)
+    sent = [parse(numbering.packet(b"a"))]
+    sent += [parse(numbering.event(b"e", 101, begins=n == 0)) for n in range(3)]
+    sent.append(parse(numbering.packet(b"b")))
+    assert [one.timestamp for one in sent] == [1000, 1160, 1160, 1160, 1640]
+    assert [one.sequence for one in sent] == [5, 6, 7, 8, 9]
+    assert [(one.payload_type, one.marker) for one in sent] == [
+        (0, True), (101, True), (101, False), (101, False), (0, False),
+    ]  # fmt: skip

@@ -130,7 +130,8 @@ function attempts(settings) {
 }
 
 function answer(settings) {
-  const { kind } = settings.on_answer;
+  const drawn = settings.on_answer.kind === "hang_up" || settings.on_answer.file;
+  const kind = drawn ? settings.on_answer.kind : "kept";
   const file = fields.text("on_answer", "Audio file", {
     value: settings.on_answer.file ?? "hello.wav",
     hint: "In the service's folder of prompts.",
@@ -148,6 +149,7 @@ function answer(settings) {
       [
         ["prompt", "Play a recording"],
         ["hang_up", "Hang up"],
+        ...(drawn ? [] : [["kept", `As it is: ${answerFact(settings.on_answer)}`]]),
       ],
       { value: kind, onchange: (event) => showOne(event.currentTarget.value) },
     ),
@@ -224,10 +226,7 @@ export function readSettings(form) {
     max_attempts: Number(value("max_attempts")),
     retry_interval_minutes: Number(value("retry_interval_minutes")),
     ring_timeout_seconds: Number(value("ring_timeout_seconds")),
-    on_answer:
-      value("answer_kind") === "prompt"
-        ? { kind: "prompt", file: value("on_answer") }
-        : { kind: "hang_up", after_seconds: Number(value("after_seconds")) },
+    ...readAnswer(value),
     max_talk_seconds: Number(value("max_talk_seconds")),
     start_at: value("start_at") ? new Date(value("start_at")).toISOString() : null,
     retry_jitter_percent: Number(value("retry_jitter_percent")),
@@ -236,6 +235,18 @@ export function readSettings(form) {
     retry_by_outcome: intervals(value("retry_by_outcome")),
     webhook_url: value("webhook_url") || null,
     redial_interrupted: form.elements.redial_interrupted.checked,
+  };
+}
+
+/** Return what shall happen on answer; nothing where it stays what the form cannot show. */
+function readAnswer(value) {
+  const kind = value("answer_kind");
+  if (kind === "kept") return {};
+  return {
+    on_answer:
+      kind === "prompt"
+        ? { kind, file: value("on_answer") }
+        : { kind, after_seconds: Number(value("after_seconds")) },
   };
 }
 
@@ -270,11 +281,24 @@ export function settingsFacts(one) {
     ["Attempts", `${one.max_attempts}, ${one.retry_interval_minutes} min apart`],
     ["Other intervals", by.join(", ")],
     ["Rings for", `${one.ring_timeout_seconds} s`],
-    ["On answer", one.on_answer.kind === "prompt" ? `plays ${one.on_answer.file}` : "hangs up"],
+    ["On answer", answerFact(one.on_answer)],
     ["Holidays kept", one.holidays.join(", ")],
     ["Dates without calls", one.dates_without_calls.join(", ")],
     ["Webhook", one.webhook_url],
   ];
+}
+
+function answerFact(wanted) {
+  switch (wanted.kind) {
+    case "prompt":
+      return wanted.file ? `plays ${wanted.file}` : `says “${wanted.say}”`;
+    case "bot":
+      return `a bot speaks, ${wanted.url}`;
+    case "gather":
+      return `asks by keys, menu ${wanted.name}`;
+    default:
+      return "hangs up";
+  }
 }
 
 function hours(windows) {

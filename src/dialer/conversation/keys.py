@@ -1,0 +1,49 @@
+"""The one place where the keys of an answered call come in, whichever way they come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dialer.rtp.digits import DigitReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dialer.rtp.packet import Packet
+    from dialer.ua.outbound import OutboundCall
+
+
+class Keys:
+    """Tells of each key that is pressed once: telephone events (RFC 4733), or INFO.
+
+    Some gateways send a key both ways, so the way that the first one came is the call's. A further
+    way of hearing keys calls `pressed` with a name of its own.
+    """
+
+    def __init__(self, call: OutboundCall, on_key: Callable[[str], None]) -> None:
+        self.way: str | None = None
+        self._call = call
+        self._on_key = on_key
+        self._digits = DigitReader()
+        call.media.listeners.append(self._received)
+        call.digit_listeners.append(self._informed)
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._call.media.listeners.remove(self._received)
+        self._call.digit_listeners.remove(self._informed)
+
+    def pressed(self, key: str, way: str) -> None:
+        """Take a key that came one way, unless the call's keys come another way."""
+        self.way = self.way or way
+        if way == self.way:
+            self._on_key(key)
+
+    def _received(self, packet: Packet) -> None:
+        if packet.payload_type in self._call.media.telephone_event_types:
+            key = self._digits.take(packet)
+            if key is not None:
+                self.pressed(key, "telephone-event")
+
+    def _informed(self, key: str) -> None:
+        self.pressed(key, "info")
