@@ -35,11 +35,12 @@ from dialer.ua.call import Trunk
 
 # The turns of a service are a fraction of a second, so that a person need not wait; the week has
 # 600,000 of them, and nobody who looks at it.
-BUSY_TURN = 1.0
-IDLE_TURN = 2.0
+BUSY_TURN = 2.0
+IDLE_TURN = 4.0
 EVERY = 10.0
 PROMOTE_EVERY = 5.0
-RECORD_EVERY = 1.0
+FULL_PASS_EVERY = 600.0
+RECORD_EVERY = 2.0
 FORGET_EVERY = 21_600.0
 LONGEST_REST = 1800.0
 LEASE = 7200.0
@@ -114,6 +115,7 @@ def play(url, clock_file, plan):
     engine_module.Recorder = GatheringRecorder
     engine_module.FORGET_CALLS_EVERY = engine_module.CENSUS_EVERY = FORGET_EVERY
     dispatcher_module.PROMOTE_EVERY = PROMOTE_EVERY
+    dispatcher_module.FULL_PASS_EVERY = FULL_PASS_EVERY
     loop = VirtualLoop()
     loop.set_exception_handler(lambda _loop, told: errors.append(_in_a_line(told)))
     began = time.monotonic()

@@ -6,6 +6,7 @@ import collections
 import datetime as dt
 import heapq
 import math
+import operator
 
 from tests.week.open_hours import zone, zones_of_customer
 from tests.week.story import same
@@ -163,24 +164,31 @@ def more_unique_users_than_allowed(story):
 
 def _refused_too_soon(story):
     """Calls that were refused for want of a place while there was one."""
-    refused = [
-        attempt
-        for call in story.calls.values()
-        for attempt in call.attempts
-        if attempt.outcome == "plan_limit_exceeded"
-    ]
-    by_account = _by_account(story) if refused else {}
-    for attempt in refused:
+    refused = collections.defaultdict(list)
+    for call in story.calls.values():
+        account = story.accounts[call.account_id]
+        for attempt in call.attempts:
+            if attempt.outcome == "plan_limit_exceeded":
+                refused[account["id"], period_of(account, attempt.noted_at)].append(attempt)
+    answered = collections.defaultdict(list)
+    for attempt in story.attempts if refused else ():
         account = story.accounts[attempt.call.account_id]
-        period = period_of(account, attempt.noted_at)
-        used = {
-            same(leg.number)
-            for other in by_account.get(account["id"], ())
-            if period_of(account, other.began_at) == period
-            for leg in other.legs
-            if leg.answered and other.ended_at <= attempt.noted_at
-        }
-        history = _history(story.told.unique_users, account, "unique_users")
+        numbers = {same(leg.number) for leg in attempt.legs if leg.answered}
+        if numbers:
+            period = period_of(account, attempt.began_at)
+            answered[account["id"], period].append((attempt.ended_at, numbers))
+    for (account_id, period), attempts in refused.items():
+        history = _history(story.told.unique_users, story.accounts[account_id], "unique_users")
+        yield from _too_soon(attempts, answered[account_id, period], history)
+
+
+def _too_soon(refused, answered, history):
+    """Those of some refusals of one period that came while there was a place."""
+    answered.sort(key=operator.itemgetter(0), reverse=True)
+    used = set()
+    for attempt in sorted(refused, key=operator.attrgetter("noted_at")):
+        while answered and answered[-1][0] <= attempt.noted_at:
+            used |= answered.pop()[1]
         limit = _in_force(history, attempt.noted_at)
         if limit is None or len(used) < limit:
             yield f"{attempt}: refused, while {len(used)} of {limit} places were used"
