@@ -151,6 +151,21 @@ async def test_texts_can_be_said_where_the_configuration_has_a_speech_command(po
             assert (await api("PATCH", path, json={"on_answer": kept}))["on_answer"] == kept
 
 
+async def test_a_message_for_machines_must_be_there(pool, serve, tmp_path):
+    wanted = {"machine": "leave_message", "message": "none.wav"}
+    answer = {"kind": "prompt", "file": "hello.wav", "machine_detection": wanted}
+    (tmp_path / "hello.wav").touch()
+    async with serve(pool, prompts=(tmp_path,)) as api:
+        path = await api.campaign()
+        problem = await api("PATCH", path, 422, json={"on_answer": answer})
+        assert problem["errors"][0]["pointer"] == "/on_answer/machine_detection/message"
+        assert "there is no prompt 'none.wav'" in problem["detail"]
+        (tmp_path / "none.wav").touch()
+        kept = (await api("PATCH", path, json={"on_answer": answer}))["on_answer"]
+        assert kept["machine_detection"]["message"] == "none.wav"
+        assert kept["machine_detection"]["silence"] == "hang_up"
+
+
 @pytest.mark.parametrize(
     ("bot", "pointer", "said"),
     [

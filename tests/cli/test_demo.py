@@ -31,14 +31,15 @@ def our_call(code=486, number=NUMBER):
     attempt = models.Attempt(
         id=uuid.UUID(int=1), ordinal=1, node="n", outcome=Outcome.BUSY, rule="busy-486",
         status=CallStatus.COMPLETED_WITHOUT_ANSWER, counted=True, flags=[], created_at=NOW,
-        ended_at=NOW, legs=[leg],
+        ended_at=NOW, legs=[leg], detail="", conversation={}, report_data={},
     )  # fmt: skip
     return models.CallWithAttempts(
         id=1, campaign_id=1, number=number, problem="", payload={}, priority=0,
         alternates=[], import_id=None,
         status=CallStatus.COMPLETED_WITHOUT_ANSWER, phase=None, trunk=None, next_attempt_at=None,
         attempts_made=1, attempts_counted=1, last_outcome=Outcome.BUSY, last_rule="busy-486",
-        created_at=NOW, updated_at=NOW, attempts=[attempt],
+        created_at=NOW, updated_at=NOW, attempts=[attempt], campaign_name="demo",
+        campaign_deleted_at=None,
     )  # fmt: skip
 
 

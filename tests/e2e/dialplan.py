@@ -65,6 +65,8 @@ ANSWERS = (
     Expected("1004", 200, None, "answered", rang=True),
     Expected("1005", 200, None, "answered"),
     Expected("1006", 200, None, "answered"),
+    Expected("1007", 200, None, "answered"),
+    Expected("1008", 200, None, "answered"),
     Expected("5016", 200, None, "answered"),
     Expected("5034", 200, None, "answered"),
 )

@@ -93,6 +93,41 @@ async def test_the_whole_dialplan_as_one_campaign(client, pool, audit, asterisk,
     assert await audit(pool) == []
 
 
+async def test_a_mailbox_is_left_a_message_and_a_person_hears_the_prompt(client, asterisk):
+    detection = {"machine": "leave_message", "message": "sweep.wav", "initial_silence_seconds": 1.5}
+    campaign = await client.create_campaign(
+        {
+            "name": "Who answers",
+            "trunks": ["lab"],
+            "caller_ids": ["15550177"],
+            "max_attempts": 1,
+            "on_answer": {"kind": "prompt", "file": "sweep.wav", "machine_detection": detection},
+        }
+    )
+    await client.add_numbers(campaign.id, ["1001", "1007", "1008"])
+    await client.start(campaign.id)
+    await every_number_tried(client, campaign.id)
+
+    calls = {call.number: call for call in await all_calls(client, campaign.id)}
+    found = {
+        number: call.attempts[0].conversation["machine_detection"] for number, call in calls.items()
+    }
+    assert {number: (call.status, call.last_outcome) for number, call in calls.items()} == {
+        "1001": ("completed_without_answer", "silent"),
+        "1007": ("answered", "machine"),
+        "1008": ("answered", "answered"),
+    }
+    assert {number: one["result"] for number, one in found.items()} == {
+        "1001": "silence",
+        "1007": "machine",
+        "1008": "human",
+    }
+    assert found["1007"]["message_left"]
+    assert found["1007"]["beep_seconds"] > 4  # after a greeting spoken by a real voice
+    heard = sound.read(asterisk.recording("15550177"))
+    assert min(sound.likeness(sound.sweep(8000), heard)) > 0.9  # from its first quarter second on
+
+
 async def every_number_tried(client, campaign_id):
     waiting = {CallStatus.PLANNED, CallStatus.IN_PROGRESS}
     async with asyncio.timeout(DEADLINE):

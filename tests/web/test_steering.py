@@ -78,6 +78,26 @@ def test_numbers_are_added_by_hand_and_removed(visit, house, campaign):
     assert counts(house, campaign)[CallStatus.PLANNED] == 0
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"kind": "prompt", "file": "hello.wav", "machine_detection": {"silence": "retry"}},
+        {"kind": "bot", "url": "wss://bots.example.com/x", "parameters": {"language": "de"}},
+    ],
+)
+def test_what_the_form_does_not_show_of_the_answer_stays(visit, house, campaign, wanted):
+    async def change(client):
+        return (await client.change_campaign(campaign, {"on_answer": wanted})).on_answer
+
+    before = house.ask(change)
+    dialog = choose(visit(f"/campaigns/{campaign}"), "Change settings")
+    dialog.get_by_label("Most calls at a time").fill("7")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    after = house.ask(lambda client: client.campaign(campaign))
+    assert (after.max_simultaneous_calls, after.on_answer) == (7, before)
+
+
 def test_settings_are_changed_and_only_those(visit, campaign):
     page = visit(f"/campaigns/{campaign}")
     asked = []

@@ -200,6 +200,26 @@ async def test_keys_by_info_reach_the_bot_too(call, led, bots):
     assert pressed["dtmf"]["digit"] == "7"
 
 
+@pytest.mark.parametrize(("event", "keys"), [(None, ["5", "#"]), (101, [])])
+async def test_keys_are_found_in_the_audio_where_there_are_no_telephone_events(
+    call, far_end, led, bots, event, keys
+):
+    bot = await bots()
+    call.media.telephone_event = event
+    led(bot)
+    await bot.got("start")
+    time = np.arange(800) / g711.SAMPLE_RATE
+    pause = np.zeros(800)
+    tones = [
+        np.sin(2 * np.pi * low * time) + np.sin(2 * np.pi * high * time)
+        for low, high in ((770, 1336), (941, 1477))
+    ]
+    audio = np.concatenate((pause, tones[0], pause, tones[1], pause)) * 5000
+    await far_end.stream.play(Frames.of(audio.astype(np.int16), "PCMU"))
+    await bot.until(lambda: np.frombuffer(bot.heard, np.uint8).size >= len(audio))
+    assert [one["dtmf"]["digit"] for one in bot.of("dtmf")] == keys
+
+
 async def test_a_far_end_that_is_silent_is_heard_as_silence(call, far_end, led, bots):
     bot = await bots()
     ending = led(bot)

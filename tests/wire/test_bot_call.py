@@ -28,7 +28,7 @@ class SpeakingMedia:
         self.far_end = FarEnd(self._plane.open())
         self.port = self.far_end.stream.local_port
 
-    def talk(self, _call_id, caller, codec, payload_type):
+    def talk(self, _call_id, caller, codec, payload_type, _says):
         self.far_end.stream.connect(Negotiated(*caller, codec, payload_type, telephone_event=101))
         self.far_end.changed()
 

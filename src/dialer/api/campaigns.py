@@ -15,7 +15,7 @@ from dialer.api.next_attempt import next_attempt
 from dialer.api.problem import Problem, invalid
 from dialer.campaign.menu import Gather, prompts_of
 from dialer.campaign.moves import CampaignAction, MoveRefused
-from dialer.campaign.settings import LetBotSpeak, PlayPrompt
+from dialer.campaign.settings import LetBotSpeak, PlayPrompt, PlayPromptOnAnswer
 from dialer.campaign.status import CallStatus
 from dialer.store import campaigns, records
 from dialer.store.errors import VersionConflict
@@ -258,6 +258,11 @@ def _mistakes_of_answer(wanted: OnAnswer | None, context: Context) -> list[tuple
         elif prompt.file is not None and folders and prompts.find(folders, prompt.file) is None:
             said = f"there is no prompt {prompt.file!r} in {folders[0]}; put it there"
             errors.append((f"/on_answer{where}/file", said))
+    if isinstance(wanted, LetBotSpeak | PlayPromptOnAnswer | Gather) and wanted.machine_detection:
+        message = wanted.machine_detection.message
+        if message is not None and folders and prompts.find(folders, message) is None:
+            key = "/on_answer/machine_detection/message"
+            errors.append((key, f"there is no prompt {message!r} in {folders[0]}; put it there"))
     return errors
 
 

@@ -23,6 +23,7 @@ class LocalCause(enum.StrEnum):
     NODE_LOST = "node_lost"  # the process died after the INVITE left
     BOT_FAILED = "bot_failed"  # answered, but the bot could not be reached or failed
     MACHINE = "machine"  # answered by a machine, where the campaign looks for one
+    MESSAGE_LEFT = "message_left"  # a machine answered, and was left a message
     FAX = "fax"  # the same for a fax
     SILENT = "silent"  # the same for silence
     NO_ROUTE = "no_route"  # no INVITE: no trunk that is configured takes the number

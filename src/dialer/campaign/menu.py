@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from dialer.campaign.machine_detection import (
+    MachineDetection,  # noqa: TC001 - pydantic needs it at run time
+)
 from dialer.campaign.setting_types import Printable, Settings
 from dialer.campaign.spoken_prompt import Prompt  # noqa: TC001 - pydantic needs it at run time
 
@@ -87,6 +90,7 @@ class Gather(Menu):
     """On answer: a menu, which keys of the telephone lead through."""
 
     kind: Literal["gather"] = "gather"
+    machine_detection: MachineDetection | None = None
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:

@@ -57,6 +57,7 @@ class RetryKind(enum.StrEnum):
     SOON = "soon"  # the call goes back to what it was, as if nothing had happened
     IF_REDIAL_INTERRUPTED = "if redial_interrupted"  # where the campaign says so
     IF_FALLBACK_IS_RETRY = "if fallback is retry"  # where on_answer says so of its bot
+    IF_DETECTION_IS_RETRY = "if machine_detection is retry"  # where on_answer says so of the result
 
 
 class Failover(enum.StrEnum):

@@ -47,6 +47,7 @@ class RetryPolicy:
 
     `technical_cap` is how many attempts in a row may fail by the trunk's fault. `jitter` is the
     share by which waits are lengthened now, so that calls that failed together come apart.
+    `redial_answered_by` are the outcomes of machine detection that are tried again.
     `calendar` says when calls may be made; without one at any time.
     """
 
@@ -55,6 +56,7 @@ class RetryPolicy:
     by_outcome: Mapping[str, dt.timedelta] = dataclasses.field(default_factory=dict)
     redial_interrupted: bool = False
     redial_bot_failure: bool = False
+    redial_answered_by: frozenset[str] = frozenset()
     technical_cap: int = 10
     jitter: float = 0.0
     calendar: Calendar | None = None
@@ -102,7 +104,7 @@ def decide(
     again = (
         counted < policy.max_attempts
         and technical_in_a_row < policy.technical_cap
-        and (left_out or _wanted(rule.retry.kind, declined, policy))
+        and (left_out or _wanted(rule, declined, policy))
     )
     wait = SHORTEST_WAIT if left_out else _wait(rule, evidence, policy)
     at = now + wait
@@ -131,8 +133,8 @@ def _then_dials(history: History, *, again: bool, counts: bool, left_out: bool) 
     return "next" if counts else "same"
 
 
-def _wanted(kind: RetryKind, declined: int, policy: RetryPolicy) -> bool:
-    match kind:
+def _wanted(rule: Rule, declined: int, policy: RetryPolicy) -> bool:
+    match rule.retry.kind:
         case RetryKind.NO:
             return False
         case RetryKind.YES | RetryKind.SOON:
@@ -143,6 +145,8 @@ def _wanted(kind: RetryKind, declined: int, policy: RetryPolicy) -> bool:
             return policy.redial_interrupted
         case RetryKind.IF_FALLBACK_IS_RETRY:
             return policy.redial_bot_failure
+        case RetryKind.IF_DETECTION_IS_RETRY:
+            return rule.outcome in policy.redial_answered_by
 
 
 def _wait(rule: Rule, evidence: Evidence, policy: RetryPolicy) -> dt.timedelta:

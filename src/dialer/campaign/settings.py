@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StringConstraints
 
 from dialer.campaign.calendar import check_country
+from dialer.campaign.machine_detection import (
+    MachineDetection,  # noqa: TC001 - pydantic needs it at run time
+)
 from dialer.campaign.menu import Gather
 from dialer.campaign.outcome import Outcome  # noqa: TC001 - pydantic needs it at run time
 from dialer.campaign.plan import zone_of
@@ -42,6 +45,12 @@ class PlayPrompt(Prompt):
     """On answer: play an audio file or say a text, then hang up."""
 
     kind: Literal["prompt"] = "prompt"
+
+
+class PlayPromptOnAnswer(PlayPrompt):
+    """On answer: play an audio file to whoever answered, then hang up."""
+
+    machine_detection: MachineDetection | None = None
 
 
 class HangUp(Settings):
@@ -100,9 +109,12 @@ class LetBotSpeak(Settings):
     secret: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     connect_timeout_seconds: Annotated[float, Field(ge=0.1, le=30)] = 5
     fallback: Fallback = HangUp()
+    machine_detection: MachineDetection | None = None
 
 
-OnAnswer = Annotated[PlayPrompt | HangUp | LetBotSpeak | Gather, Field(discriminator="kind")]
+OnAnswer = Annotated[
+    PlayPromptOnAnswer | HangUp | LetBotSpeak | Gather, Field(discriminator="kind")
+]
 
 
 def _zone(name: str) -> str:

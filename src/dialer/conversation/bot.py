@@ -61,7 +61,8 @@ class BotConversation:
 
     `fallback` takes over a call whose bot failed, and ends it by hanging up; it returns what went
     wrong in turn, or "". `actions` are what a bot may ask for besides speech, by the name of the
-    event; any other is answered by an error.
+    event; any other is answered by an error. `heard_before` returns, once, what the far end had
+    sent before the bot could listen.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class BotConversation:
         *,
         fallback: Callable[[], Awaitable[str]],
         actions: Mapping[str, BotAction] | None = None,
+        heard_before: Callable[[], list[Packet]] = list,
     ) -> None:
         self._call = call
         self._over = call.result
@@ -81,6 +83,7 @@ class BotConversation:
         self._clock = clock
         self._fallback = fallback
         self._actions = actions or {}
+        self._heard_before = heard_before
         self._writer = media_streams.StreamWriter(
             stream_sid="MZ" + secrets.token_hex(16),
             account_sid=wanted.account_sid,
@@ -143,14 +146,19 @@ class BotConversation:
     async def _converse(self, connection: BotConnection) -> None:
         """Speak and listen until the call is over or to be ended; raises `BotFailure`."""
         media = self._call.media
+        earlier = self._heard_before()
         self._link = BotLink(
             connection.websocket.send_str,
-            round(self._settings.unread_seconds / g711.FRAME_SECONDS),
+            # of what it could not read until now, a bot reads what it likes when it likes
+            round(self._settings.unread_seconds / g711.FRAME_SECONDS) + 3 * len(earlier),
         )
         self._link.send(self._writer.connected())
         self._link.send(self._writer.start(self._wanted.parameters))
         media.listeners.append(self._received)
         keys = Keys(self._call, self._pressed)
+        for packet in earlier:
+            self._received(packet)
+            keys.take(packet)
         media.source = self._next_frame
         sending = asyncio.create_task(self._link.run(), name="to-bot")
         reading = asyncio.create_task(self._read(connection.websocket), name="from-bot")

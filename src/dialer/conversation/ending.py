@@ -14,6 +14,10 @@ class Cause(enum.StrEnum):
     """Why an answered call ends as something else, in the outcome table's words of local causes."""
 
     BOT_FAILED = "bot_failed"  # the bot could not be reached or failed
+    MACHINE = "machine"  # a machine answered, and the campaign does not speak to it
+    MESSAGE_LEFT = "message_left"  # a machine answered, and was left a message
+    FAX = "fax"  # a fax answered
+    SILENT = "silent"  # whoever answered made no sound
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ from dialer.campaign.spoken_prompt import filled
 from dialer.conversation.bot import BotConversation, BotRequest
 from dialer.conversation.ending import Cause, ConversationEnd
 from dialer.conversation.gather import GatherConversation
+from dialer.conversation.listening import Listening
 from dialer.conversation.menu import Menu, Prompt
 from dialer.conversation.prompt import HELLO, hang_up_after, play_prompt
 from dialer.conversation.speech import Speech, SpeechSettings
+from dialer.engine.answerers import Met, action_for, answer_settings, cause_of
 from dialer.engine.bot_access import BotAccess
 from dialer.store import do_not_call
 from dialer.store.account_records import NewListing
@@ -22,12 +25,13 @@ from dialer.store.errors import Unavailable
 from dialer.ua.audio import AudioError, AudioLibrary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from uuid import UUID
 
     from dialer.clock import Clock
     from dialer.rtp.frames import Frames
+    from dialer.rtp.packet import Packet
     from dialer.store.attempt_records import ClaimedCall
     from dialer.store.pool import Database
     from dialer.ua.outbound import OutboundCall
@@ -61,8 +65,36 @@ class Conversations:
     ) -> ConversationEnd:
         """Hold the conversation and hang up; raises AudioError for a prompt that is not there."""
         wanted = claimed.on_answer
-        if wanted.get("kind") == "bot":
-            return await self._let_bot_speak(claimed, attempt_id, call)
+        detection = wanted.get("machine_detection") or {}
+        if not detection.get("enabled"):
+            return await self._converse(claimed, attempt_id, call, list)
+        listening = Listening(call, self._clock, answer_settings(detection))
+        try:
+            met = Met(await listening.answer())
+            ending = await self._meet(met, detection, listening, call)
+            if ending is None:
+                ending = await self._converse(claimed, attempt_id, call, listening.take)
+        except BaseException:
+            call.hang_up()
+            raise
+        finally:
+            listening.take()
+        met.beep_seconds = listening.beep_seconds
+        record = {**ending.record, "machine_detection": met.record()}
+        return dataclasses.replace(ending, record=record)
+
+    async def _converse(
+        self,
+        claimed: ClaimedCall,
+        attempt_id: UUID,
+        call: OutboundCall,
+        heard_before: Callable[[], list[Packet]],
+    ) -> ConversationEnd:
+        """Do what is done for a person."""
+        if claimed.on_answer.get("kind") == "bot":
+            return await self._let_bot_speak(claimed, attempt_id, call, heard_before)
+        heard_before()
+        wanted = claimed.on_answer
         if wanted.get("kind") == "gather":
             sound = functools.partial(self._sound, claimed.payload)
             opt_out = functools.partial(self._opt_out, claimed)
@@ -70,6 +102,23 @@ class Conversations:
             return await talk.hold()
         await self._say(wanted, claimed, call)
         return ConversationEnd()
+
+    async def _meet(
+        self, met: Met, detection: Mapping[str, Any], listening: Listening, call: OutboundCall
+    ) -> ConversationEnd | None:
+        """Do what is done for a machine, a fax or silence; None where the call goes on."""
+        action = action_for(met.answer, detection)
+        if action == "continue":
+            return None
+        if action != "leave_message" or not await listening.turn():
+            call.hang_up()
+            return ConversationEnd(cause_of(met.answer), met.sentence())
+        listening.take()
+        met.message_left = await play_prompt(
+            call, self.prompt(str(detection["message"])), self._library
+        )
+        cause = Cause.MESSAGE_LEFT if met.message_left else cause_of(met.answer)
+        return ConversationEnd(cause, met.sentence())
 
     async def _say(
         self, wanted: Mapping[str, Any], claimed: ClaimedCall, call: OutboundCall
@@ -103,13 +152,18 @@ class Conversations:
         return await self._speech.file(filled(prompt.say, payload), prompt.voice)
 
     async def _let_bot_speak(
-        self, claimed: ClaimedCall, attempt_id: UUID, call: OutboundCall
+        self,
+        claimed: ClaimedCall,
+        attempt_id: UUID,
+        call: OutboundCall,
+        heard_before: Callable[[], list[Packet]],
     ) -> ConversationEnd:
         wanted = claimed.on_answer
         url, name = str(wanted["url"]), wanted.get("secret")
         headers = {}
 
         async def fall_back() -> str:
+            heard_before()  # nobody will want it any more
             try:
                 await self._say(wanted.get("fallback", {}), claimed, call)
             except AudioError as error:
@@ -138,6 +192,7 @@ class Conversations:
             self._bots.settings,
             self._clock,
             fallback=fall_back,
+            heard_before=heard_before,
         )
         return await conversation.hold()
 

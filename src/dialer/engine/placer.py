@@ -192,6 +192,7 @@ def judge(
             },
             redial_interrupted=retry.redial_interrupted,
             redial_bot_failure=retry.redial_bot_failure,
+            redial_answered_by=retry.redial_answered_by,
             jitter=random.random() * retry.jitter_percent / 100,  # noqa: S311 - it spreads calls
             calendar=retry.calendar,
         ),

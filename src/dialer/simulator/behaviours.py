@@ -21,6 +21,7 @@ are seconds. Numbers elsewhere are not allocated: 404 with cause 1.
 +1555 713 XXXX  407 for ever
 +1555 720 PPXX  loses PP % of the datagrams each way, rings and answers
 +1555 730 HQQQ  answers, hangs up H seconds later with that cause in a Reason
++1555 740 WXXX  answers and makes a sound: W 0 a person, 1 a machine with a beep, 2 a fax
 +1555 750 KKKK  answers, and a second later presses these keys, one after the other
 =============== ==================================================================================
 """
@@ -35,6 +36,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dialer.simulator.ledger import Facts
+from dialer.simulator.sounds import Sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +87,7 @@ class Behaviour:
     hang_up_after: float | None = None  # seconds from the answer
     hang_up_cause: int | None = None
     keys: str = ""  # pressed a second after the answer
+    says: Sound | None = None  # once it has answered
 
     @property
     def is_silent(self) -> bool:
@@ -121,6 +124,7 @@ def _is_final(code: int) -> bool:
 
 
 _RINGS = (Step(180),)
+_SPEAKERS = {"0": Sound.PERSON, "1": Sound.MACHINE, "2": Sound.FAX}
 
 TABLE: dict[str, Callable[[str], Behaviour]] = {
     "000": lambda _: Behaviour(),
@@ -140,6 +144,7 @@ TABLE: dict[str, Callable[[str], Behaviour]] = {
     "730": lambda tail: Behaviour(
         (_ANSWER,), hang_up_after=float(tail[0]), hang_up_cause=_cause(tail[1:])
     ),
+    "740": lambda tail: Behaviour((_ANSWER,), says=_SPEAKERS.get(tail[0])),
     "750": lambda tail: Behaviour((_ANSWER,), keys=tail),
 }
 
@@ -190,7 +195,7 @@ _ONE_OF_EACH = (
     "2001000", "4860000", "1800000", "0000000", "1000000", "1831486", "1831200", "1830000",
     "4801000", "4800020", "6030021", "4040001", "5030000", "7040002", "2001100", "2000000",
     "7010000", "7020000", "7030000", "7050000", "7110000", "7120000", "7130000", "7203000",
-    "7301016", "7301017", "7501234",
+    "7301016", "7301017", "7401000", "7501234",
 )  # fmt: skip
 # 401, 402 and 407 say that the whole trunk refuses us: three in a row and it is held, as it should
 # be, so a list has one of them (7130000)

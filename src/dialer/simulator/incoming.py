@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dialer.simulator.behaviours import Step
 from dialer.simulator.gate import admits, demand, nonce_of
+from dialer.simulator.sounds import sound_of
 from dialer.sip import sdp
 
 if TYPE_CHECKING:
@@ -117,7 +118,14 @@ class IncomingCall:
             return self._answer
         self._caller = (agreed.host, agreed.port)
         self._telephone_event = agreed.telephone_event
-        media.talk(self._invite.call_id, self._caller, agreed.codec, agreed.payload_type)
+        says = self.behaviour.says
+        media.talk(
+            self._invite.call_id,
+            self._caller,
+            agreed.codec,
+            agreed.payload_type,
+            None if says is None else sound_of(says, agreed.codec),
+        )
         return self._answer
 
     def _press(self) -> None:

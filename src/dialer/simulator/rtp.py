@@ -12,9 +12,10 @@ from dialer.rtp.telephone_event import DIGITS, TelephoneEvent
 from dialer.ua.transport import bind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from dialer.clock import Clock, Timer
+    from dialer.rtp.frames import Frames
 
 
 _REPORTS = 4  # of a key while it is held, one for each frame; its end is told three times
@@ -23,11 +24,12 @@ _PAUSE = 5  # frames between keys
 
 @dataclasses.dataclass(slots=True)
 class _Talk:
-    """Packets of silence on their way to one caller, and reports of keys in their place."""
+    """Packets on their way to one caller: what is said, then silence, and reports of keys."""
 
     numbering: packet.Numbering
-    payload: bytes
-    left: int
+    says: Iterator[bytes]
+    silence: bytes
+    left: int  # packets of silence
     keys: collections.deque[TelephoneEvent | None] = dataclasses.field(
         default_factory=collections.deque
     )
@@ -35,14 +37,16 @@ class _Talk:
 
     def next_packet(self) -> bytes:
         """Return what is sent now."""
-        if not self.keys:
+        if self.keys:
+            report = self.keys.popleft()
+            if report is None:
+                return self.numbering.packet(self.silence)
+            begins = report.duration == g711.FRAME_SAMPLES
+            return self.numbering.event(bytes(report), self.telephone_event, begins=begins)
+        frame = next(self.says, None)
+        if frame is None:
             self.left -= 1
-            return self.numbering.packet(self.payload)
-        report = self.keys.popleft()
-        if report is None:
-            return self.numbering.packet(self.payload)
-        begins = report.duration == g711.FRAME_SAMPLES
-        return self.numbering.event(bytes(report), self.telephone_event, begins=begins)
+        return self.numbering.packet(frame or self.silence)
 
 
 class MediaSink(asyncio.DatagramProtocol):
@@ -70,8 +74,15 @@ class MediaSink(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=bound)
 
-    def talk(self, call_id: str, caller: tuple[str, int], codec: str, payload_type: int) -> None:
-        """Expect RTP from `caller` and send it some silence, a packet every 20 ms."""
+    def talk(
+        self,
+        call_id: str,
+        caller: tuple[str, int],
+        codec: str,
+        payload_type: int,
+        says: Frames | None = None,
+    ) -> None:
+        """Expect RTP from `caller`; send what is said and some silence, a packet every 20 ms."""
         self._callers[caller] = call_id
         numbering = packet.Numbering(
             payload_type=payload_type,
@@ -82,7 +93,7 @@ class MediaSink(asyncio.DatagramProtocol):
         )
         silence = g711.silence(g711.FRAME_SAMPLES, codec)
         self._quiet.pop(caller, None)
-        self._talks[caller] = _Talk(numbering, silence, self._packets)
+        self._talks[caller] = _Talk(numbering, _frames(says), silence, self._packets)
         self._begin()
 
     def press(self, caller: tuple[str, int], keys: str, payload_type: int) -> None:
@@ -139,3 +150,9 @@ def _reports(event: int) -> list[TelephoneEvent | None]:
     held = [TelephoneEvent(event, n * g711.FRAME_SAMPLES) for n in range(1, _REPORTS + 1)]
     end = TelephoneEvent(event, held[-1].duration, end=True)
     return [*held, end, end, end, *([None] * _PAUSE)]
+
+
+def _frames(says: Frames | None) -> Iterator[bytes]:
+    data = b"" if says is None else says.data
+    for start in range(0, len(data), g711.FRAME_SAMPLES):
+        yield data[start : start + g711.FRAME_SAMPLES]

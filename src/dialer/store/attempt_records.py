@@ -42,6 +42,7 @@ class CampaignToDial:
 class RetrySettings:
     """What decides whether and when a call is tried again, the number's own settings applied.
 
+    `redial_answered_by` are the outcomes of machine detection that are tried again.
     Waits are lengthened by up to `jitter_percent`. Without a calendar any time will do.
     """
 
@@ -52,6 +53,7 @@ class RetrySettings:
     jitter_percent: int = 0
     calendar: Calendar | None = None
     redial_bot_failure: bool = False
+    redial_answered_by: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

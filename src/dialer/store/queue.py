@@ -373,7 +373,9 @@ def _claimed(row: rows.Row) -> ClaimedCall:
         max_talk_seconds=row["max_talk_seconds"],
         on_answer=row["on_answer"],
         retry=dataclasses.replace(
-            rows.retry(row), redial_bot_failure=_redials_bot_failure(row["on_answer"])
+            rows.retry(row),
+            redial_bot_failure=_redials_bot_failure(row["on_answer"]),
+            redial_answered_by=_redialled_answerers(row["on_answer"]),
         ),
         history=rows.history(row),
     )
@@ -382,3 +384,10 @@ def _claimed(row: rows.Row) -> ClaimedCall:
 def _redials_bot_failure(on_answer: Mapping[str, Any]) -> bool:
     """Whether the campaign wants a person called again whom a bot could not speak to."""
     return bool(on_answer.get("fallback", {}).get("kind") == "retry")
+
+
+def _redialled_answerers(on_answer: Mapping[str, Any]) -> frozenset[str]:
+    """Return the outcomes of machine detection after which the campaign wants another call."""
+    wanted = on_answer.get("machine_detection") or {}
+    outcomes = {"machine": "machine", "fax": "fax", "silence": "silent"}
+    return frozenset(outcomes[name] for name in outcomes if wanted.get(name) == "retry")

@@ -38,6 +38,7 @@ TIMED_OUT = {"code": 487, "provisional": True}
 NO, YES, ONCE, SOON = RetryKind.NO, RetryKind.YES, RetryKind.ONCE, RetryKind.SOON
 IF_ASKED = RetryKind.IF_REDIAL_INTERRUPTED
 IF_RETRY = RetryKind.IF_FALLBACK_IS_RETRY
+IF_DETECTED = RetryKind.IF_DETECTION_IS_RETRY
 CAMPAIGN = None  # the campaign's interval
 C, F = True, False  # counts, does not count
 
@@ -45,9 +46,10 @@ C, F = True, False  # counts, does not count
 ROWS = [
     ("2xx", ANSWERED, "answered-2xx", "answered", "answered", NO, CAMPAIGN, C, "no", "healthy"),
     ("2xx without media", local(L.NO_MEDIA, code=200, answered=True), "no-usable-media", "media_failure", "technical_error", YES, 60, C, "no", "none"),
-    ("machine", local(L.MACHINE, code=200, answered=True), "machine", "machine", "answered", NO, CAMPAIGN, C, "no", "healthy"),
-    ("fax", local(L.FAX, code=200, answered=True), "fax", "fax", "answered", NO, CAMPAIGN, C, "no", "healthy"),
-    ("silence", local(L.SILENT, code=200, answered=True), "silent", "silent", "answered", NO, CAMPAIGN, C, "no", "healthy"),
+    ("machine", local(L.MACHINE, code=200, answered=True), "machine", "machine", "completed_without_answer", IF_DETECTED, CAMPAIGN, C, "no", "healthy"),
+    ("message left", local(L.MESSAGE_LEFT, code=200, answered=True), "message-left", "machine", "answered", NO, CAMPAIGN, C, "no", "healthy"),
+    ("fax", local(L.FAX, code=200, answered=True), "fax", "fax", "completed_without_answer", IF_DETECTED, CAMPAIGN, C, "no", "healthy"),
+    ("silence", local(L.SILENT, code=200, answered=True), "silent", "silent", "completed_without_answer", IF_DETECTED, CAMPAIGN, C, "no", "healthy"),
     ("bot failed", local(L.BOT_FAILED, code=200, answered=True), "bot-failed", "bot_failure", "technical_error", IF_RETRY, CAMPAIGN, C, "no", "healthy"),
     ("ring timeout", local(L.RING_TIMEOUT, rang=True, progressed=True, **TIMED_OUT), "ring-timeout", "no_answer", "completed_without_answer", YES, 60, C, "no", "healthy"),
     ("ring timeout, 183 only", local(L.RING_TIMEOUT, progressed=True, **TIMED_OUT), "ring-timeout", "no_answer", "completed_without_answer", YES, 60, C, "no", "healthy"),

@@ -86,7 +86,7 @@ def test_a_rule_may_differ_from_its_outcome():
             changed('name = "busy-600"\n', 'name = "busy-486"\n'),
             "rule busy-486: this name is used twice; names are unique",
         ),
-        (changed('name = "busy-600"\n', ""), "rule number 52: name: field required"),
+        (changed('name = "busy-600"\n', ""), "rule number 53: name: field required"),
         (
             changed('class = ["5xx"]\noutcome = "network_failure"', 'class = ["5xx"]\noutcome = 1'),
             "rule network-failure-5xx: outcome: input should be 'answered', ",

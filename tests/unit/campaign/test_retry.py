@@ -147,6 +147,19 @@ def test_whom_a_bot_could_not_speak_to_is_redialled_only_where_the_campaign_says
     assert (after(failed, policy=asked).status, waits(after(failed, policy=asked))) == (RETRY, 45)
 
 
+@pytest.mark.parametrize(
+    ("cause", "outcome"),
+    [(LocalCause.MACHINE, "machine"), (LocalCause.FAX, "fax"), (LocalCause.SILENT, "silent")],
+)
+def test_a_machine_is_called_again_only_where_the_campaign_says_so_of_it(cause, outcome):
+    met = Evidence(local_cause=cause, code=200, answered=True, talking=True)
+    asked = RetryPolicy(3, 45 * MINUTE, redial_answered_by=frozenset({outcome}))
+    other = RetryPolicy(3, 45 * MINUTE, redial_answered_by=frozenset({"other"}))
+    assert after(met).status is CallStatus.COMPLETED_WITHOUT_ANSWER
+    assert after(met, policy=other).status is CallStatus.COMPLETED_WITHOUT_ANSWER
+    assert (after(met, policy=asked).status, waits(after(met, policy=asked))) == (RETRY, 45)
+
+
 @pytest.mark.parametrize("redial", [False, True])
 def test_whoever_has_answered_an_interrupted_call_is_not_rung_again(redial):
     lost = Evidence(local_cause=LocalCause.NODE_LOST, rang=True, answered=True)

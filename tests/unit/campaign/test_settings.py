@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dialer.campaign.settings import CampaignSettings, HangUp, PlayPrompt
+from dialer.campaign.settings import CampaignSettings, HangUp, PlayPromptOnAnswer
 
 BOT = {"kind": "bot", "url": "wss://bots.example.com/sales?v=2"}
 LEAST = {"name": "Spring", "caller_ids": ["+493023125000"], "trunks": ["main"]}
@@ -37,7 +37,7 @@ def test_json_is_read_strictly():
     read = CampaignSettings.model_validate_json(text, strict=True)
     assert read.name == "Spring \u2600\ufe0f"
     assert read.start_at == dt.datetime(2026, 3, 8, 14, tzinfo=dt.UTC)
-    assert read.on_answer == PlayPrompt(file="x.wav")
+    assert read.on_answer == PlayPromptOnAnswer(file="x.wav")
     assert CampaignSettings.model_validate_json(read.model_dump_json(), strict=True) == read
 
 
@@ -86,7 +86,7 @@ def test_json_is_read_strictly():
         ("on_answer", BOT | {"parameters": {"a": "x" * 9000}}, "is larger than 8192 bytes"),
         ("on_answer", BOT | {"fallback": {"kind": "bot"}}, "does not match any of the expected"),
         ("on_answer", BOT | {"connect_timeout_seconds": 31}, "less than or equal to 30"),
-        ("on_answer", {"kind": "prompt"}, "Field required"),
+        ("on_answer", {"kind": "prompt"}, "give one of file and say"),
         ("on_answer", {"kind": "prompt", "file": "x", "loop": True}, "Extra inputs"),
         ("on_answer", {"kind": "hang_up", "after_seconds": -1}, "greater than or equal to 0"),
         ("start_at", "2026-03-08T09:00:00", "timezone"),
@@ -106,7 +106,7 @@ def test_what_is_wrong_is_refused_at_its_key(key, value, said):
 
 def test_a_change_is_checked_as_a_whole():
     changed = settings(on_answer={"kind": "prompt", "file": "x.wav"}).changed({"max_attempts": 5})
-    assert (changed.max_attempts, changed.on_answer) == (5, PlayPrompt(file="x.wav"))
+    assert (changed.max_attempts, changed.on_answer) == (5, PlayPromptOnAnswer(file="x.wav"))
     with pytest.raises(ValidationError):
         changed.changed({"max_attempts": 0})
     with pytest.raises(ValidationError):
@@ -128,3 +128,34 @@ def test_a_bot_has_a_fallback_that_hangs_up():
     assert (bot.fallback, bot.connect_timeout_seconds, bot.secret) == (HangUp(), 5, None)
     later = settings(on_answer=BOT | {"fallback": {"kind": "retry"}}).on_answer
     assert later.fallback.kind == "retry"
+
+
+def test_machine_detection_goes_with_prompts_and_bots_and_not_with_fallbacks():
+    detection = {"machine": "leave_message", "message": "later.wav"}
+    prompt = {"kind": "prompt", "file": "x.wav"}
+    bot = {"kind": "bot", "url": "wss://bots.example.com"}
+    for wanted in (prompt, bot):
+        found = settings(on_answer=wanted | {"machine_detection": detection}).on_answer
+        assert found.machine_detection.enabled
+        assert (found.machine_detection.fax, found.machine_detection.silence) == (
+            "hang_up",
+            "hang_up",
+        )
+    with pytest.raises(ValidationError, match="machine_detection"):
+        settings(on_answer=bot | {"fallback": prompt | {"machine_detection": detection}})
+
+
+@pytest.mark.parametrize(
+    "detection",
+    [
+        {"machine": "leave_message"},
+        {"machine": "bot"},
+        {"fax": "continue"},
+        {"words": 0},
+        {"analysis_seconds": 0.5},
+        {"beep": 1},
+    ],
+)
+def test_machine_detection_that_cannot_be_is_refused(detection):
+    with pytest.raises(ValidationError):
+        settings(on_answer={"kind": "prompt", "file": "x.wav", "machine_detection": detection})

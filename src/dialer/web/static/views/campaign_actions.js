@@ -173,7 +173,7 @@ export async function edit(campaign) {
     confirm: "Save",
     wide: true,
     submit: async (form) => {
-      const changes = changed(campaign, readSettings(form));
+      const changes = changed(campaign, readSettings(form, campaign));
       if (Object.keys(changes).length) await patch(path(campaign), changes);
       toast("Settings saved");
     },

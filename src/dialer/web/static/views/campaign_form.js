@@ -208,8 +208,17 @@ function localInput(text) {
   return new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
 }
 
-/** Return the settings that stand in a form, as the API wants them. */
-export function readSettings(form) {
+/** Return what happens on answer; what the form does not show stays as it was. */
+function readAnswer(value, before) {
+  const kind = value("answer_kind");
+  const kept = before?.kind === kind ? before : {};
+  if (kind === "prompt") return { ...kept, kind, file: value("on_answer"), say: null };
+  if (kind === "hang_up") return { ...kept, kind, after_seconds: Number(value("after_seconds")) };
+  return before;
+}
+
+/** Return the settings that stand in a form, as the API wants them; `before` are those it began with. */
+export function readSettings(form, before = {}) {
   const value = (name) => form.elements[name].value.trim();
   const optional = (name) => (value(name) === "" ? null : Number(value(name)));
   return {
@@ -226,7 +235,7 @@ export function readSettings(form) {
     max_attempts: Number(value("max_attempts")),
     retry_interval_minutes: Number(value("retry_interval_minutes")),
     ring_timeout_seconds: Number(value("ring_timeout_seconds")),
-    ...readAnswer(value),
+    on_answer: readAnswer(value, before.on_answer),
     max_talk_seconds: Number(value("max_talk_seconds")),
     start_at: value("start_at") ? new Date(value("start_at")).toISOString() : null,
     retry_jitter_percent: Number(value("retry_jitter_percent")),
@@ -235,18 +244,6 @@ export function readSettings(form) {
     retry_by_outcome: intervals(value("retry_by_outcome")),
     webhook_url: value("webhook_url") || null,
     redial_interrupted: form.elements.redial_interrupted.checked,
-  };
-}
-
-/** Return what shall happen on answer; nothing where it stays what the form cannot show. */
-function readAnswer(value) {
-  const kind = value("answer_kind");
-  if (kind === "kept") return {};
-  return {
-    on_answer:
-      kind === "prompt"
-        ? { kind, file: value("on_answer") }
-        : { kind, after_seconds: Number(value("after_seconds")) },
   };
 }
 
@@ -289,16 +286,14 @@ export function settingsFacts(one) {
 }
 
 function answerFact(wanted) {
-  switch (wanted.kind) {
-    case "prompt":
-      return wanted.file ? `plays ${wanted.file}` : `says “${wanted.say}”`;
-    case "bot":
-      return `a bot speaks, ${wanted.url}`;
-    case "gather":
-      return `asks by keys, menu ${wanted.name}`;
-    default:
-      return "hangs up";
-  }
+  const what = {
+    prompt: wanted.file ? `plays ${wanted.file}` : `says “${wanted.say}”`,
+    bot: `a bot speaks, ${wanted.url}`,
+    gather: `asks by keys, menu ${wanted.name}`,
+    hang_up: "hangs up",
+  };
+  const detection = wanted.machine_detection?.enabled ? ", after it has heard who answered" : "";
+  return `${what[wanted.kind]}${detection}`;
 }
 
 function hours(windows) {
