@@ -17,8 +17,8 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1", "/v1/campaigns/", "/v1/nothing", "/v1/campaigns/1/stop", "/%00", "/v1/%0d%0aX: y",
-     "/../etc/passwd", "/v1/campaigns/1/2"],
+    ["/nothing", "/v1", "/v1/campaigns/", "/v1/nothing", "/v1/campaigns/1/stop", "/%00",
+     "/v1/%0d%0aX: y", "/../etc/passwd", "/v1/campaigns/1/2"],
 )  # fmt: skip
 async def test_nothing_there(bare_api, path):
     problem = await bare_api("GET", path, 404)

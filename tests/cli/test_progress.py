@@ -22,8 +22,9 @@ def campaign(status="in_progress", next_attempt_at=None, pause_detail="", start_
     return models.CampaignWithCounts.model_validate(
         dict.fromkeys(models.CampaignWithCounts.model_fields)
         | {
-            "id": 7, "status": status, "pause_detail": pause_detail, "start_at": start_at,
-            "name": "Spring", "caller_ids": [], "trunks": [], "max_simultaneous_calls": 1,
+            "id": 7, "version": 1, "status": status, "pause_detail": pause_detail,
+            "start_at": start_at, "name": "Spring", "caller_ids": [], "trunks": [],
+            "max_simultaneous_calls": 1,
             "max_attempts": 1, "retry_interval_minutes": 1, "retry_by_outcome": {},
             "ring_timeout_seconds": 15, "max_talk_seconds": 1, "on_answer": {},
             "retry_jitter_percent": 10, "time_zone": "UTC", "window_zone": "customer",
@@ -101,7 +102,9 @@ async def test_an_api_that_goes_away_is_waited_for():
     assert said.splitlines()[-1] == "2 answered"
 
 
-@pytest.mark.parametrize("answers", [(404,), (campaign(planned=1), 404), (httpx.ReadError("x"),)])
+@pytest.mark.parametrize(
+    "answers", [(404,), (campaign(planned=1), 404), (httpx.ConnectError("x"),)]
+)
 async def test_what_cannot_be_followed_is_told(answers):
     with pytest.raises(ApiProblem):
         await followed(*answers)

@@ -14,7 +14,11 @@ RULES = {
 }
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 LOOKS = {"light": ("light", WIDE), "dark": ("dark", WIDE), "phone": ("light", PHONE)}
-DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# even without motion, one colour passes over to another
+DRAWN = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).then(() =>
+  Promise.allSettled(document.getAnimations()
+    .filter(one => one instanceof CSSTransition).map(one => one.finished)))
+  .then(() => undefined)"""
 AXE = Axe().axe_script
 
 

@@ -87,7 +87,7 @@ CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (ended_at) WHERE sta
 
 -- How far the outbox was read for webhooks; locked by the node that reads on.
 CREATE TABLE webhook_position (xid xid8 NOT NULL, id bigint NOT NULL);
-INSERT INTO webhook_position VALUES (pg_snapshot_xmin(pg_current_snapshot()), 0);
+INSERT INTO webhook_position VALUES (pg_current_xact_id(), 0);
 
 -- Whatever sets a campaign's webhook_url, its receiver is there before the next event, and what is
 -- pending of the campaign comes to it, so that the order holds. Very much of that would take too
