@@ -32,10 +32,11 @@ async def test_all_campaigns_in_progress_pause_when_the_minutes_run_out_and_live
     await scene.pool.execute("UPDATE accounts SET minutes = 1, increment_seconds = 60")
     await scene.node("one")
     draft = await scene.campaign(numbers_of("2000", 1), start=False)
+    second = await scene.campaign(numbers_of("180", 2), ring_timeout_seconds=30)
+    await eventually(lambda: ringing(scene, second))
     first = await scene.campaign(
         ["+15552000500"], on_answer={"kind": "hang_up", "after_seconds": 1}
     )
-    second = await scene.campaign(numbers_of("180", 2), ring_timeout_seconds=30)
     for campaign_id in (first, second):
         found = await eventually(lambda one=campaign_id: paused(scene, one))
         assert found.pause_reason == "out_of_minutes"

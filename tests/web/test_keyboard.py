@@ -107,10 +107,10 @@ def test_a_theme_is_chosen_and_stays(visit):
     press_until(page, "Tab", page.get_by_role("button", name="Dark"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Dark")).to_be_focused()
+    page.wait_for_function(f"{colour} !== '{light}'")
     dark = page.evaluate(colour)
-    assert dark != light
     page.reload()
     expect(page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
-    assert page.evaluate(colour) == dark
+    page.wait_for_function(f"{colour} === '{dark}'")
     page.get_by_role("button", name="As the system").click()
-    assert page.evaluate(colour) == light
+    page.wait_for_function(f"{colour} === '{light}'")
