@@ -27,6 +27,13 @@ def today():
     return dt.datetime.now(dt.UTC)
 
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=False, content_commitment=False, key_encipherment=False,
+    data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=True,
+    encipher_only=False, decipher_only=False,
+)  # fmt: skip
+
+
 class Authority:
     """Signs certificates; the files go into `folder`."""
 
@@ -37,6 +44,8 @@ class Authority:
         certificate = (
             _builder(self._name, self._name, self._key, (-10, 10))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(_SIGNS, critical=True)
+            .add_extension(_subject_id(self._key), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         self.file = self._write(f"{name}.pem", certificate)
@@ -49,7 +58,12 @@ class Authority:
         builder = _builder(subject, issuer, key, days)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        certificate = builder.sign(key if self_signed else self._key, hashes.SHA256())
+        signer = key if self_signed else self._key
+        # which strict verification, Python's own since 3.13, wants
+        builder = builder.add_extension(_subject_id(key), critical=False).add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+        certificate = builder.sign(signer, hashes.SHA256())
         return self._write(file, certificate, key)
 
     def _write(self, file, certificate, key=None):
@@ -63,6 +77,10 @@ class Authority:
         path = self.folder / file
         path.write_bytes(data)
         return str(path)
+
+
+def _subject_id(key):
+    return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
 
 
 def _builder(subject, issuer, key, days):
