@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
 
-    from dialer.api import models
+    from dialer.api import call_models
 
 
-def explain(call: models.CallWithAttempts) -> Iterator[str]:
+def explain(call: call_models.CallWithAttempts) -> Iterator[str]:
     """Yield the lines that answer why a call's status is what it is, oldest attempt first."""
     yield f"call {call.id} of campaign {call.campaign_id}: {call.number}"
     payload = ", ".join(f"{name} {value}" for name, value in call.payload.items())
@@ -34,7 +34,7 @@ def explain(call: models.CallWithAttempts) -> Iterator[str]:
         yield from _attempt(attempt)
 
 
-def _attempt(attempt: models.Attempt) -> Iterator[str]:
+def _attempt(attempt: call_models.Attempt) -> Iterator[str]:
     yield f"attempt {attempt.ordinal} at {clock_time(attempt.created_at)} by {attempt.node}"
     if attempt.outcome is None:
         yield "  under way"
@@ -57,7 +57,7 @@ def _attempt(attempt: models.Attempt) -> Iterator[str]:
             yield f"  {what}: {plain(', '.join(f'{key} {value}' for key, value in found.items()))}"
 
 
-def _leg(leg: models.Leg) -> Iterator[str]:
+def _leg(leg: call_models.Leg) -> Iterator[str]:
     found = leg.evidence
     yield f"  INVITE over trunk {leg.trunk} as {leg.caller_id}: {plain(leg.request_uri)}"
     yield f"    Call-ID {plain(leg.sip_call_id)}"

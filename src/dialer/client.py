@@ -11,6 +11,7 @@ import httpx_sse
 from dialer.api import (
     account_models,
     audit_models,
+    call_models,
     event_models,
     models,
     report_models,
@@ -181,11 +182,11 @@ class Client(ApiConnection):
         number: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
-    ) -> models.CallPage:
+    ) -> call_models.CallPage:
         """Read a page of a campaign's calls, the last added first; `number` is one exactly."""
         parameters = _parameters(statuses, limit, cursor, number)
         return await self._json(
-            models.CallPage, "GET", f"/v1/campaigns/{campaign_id}/calls", params=parameters
+            call_models.CallPage, "GET", f"/v1/campaigns/{campaign_id}/calls", params=parameters
         )
 
     async def dialogs(
@@ -194,14 +195,14 @@ class Client(ApiConnection):
         number: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
-    ) -> models.CallPage:
+    ) -> call_models.CallPage:
         """Read a page of the calls of all campaigns, of deleted ones too."""
         parameters = _parameters(statuses, limit, cursor, number)
-        return await self._json(models.CallPage, "GET", "/v1/dialogs", params=parameters)
+        return await self._json(call_models.CallPage, "GET", "/v1/dialogs", params=parameters)
 
-    async def call(self, call_id: int) -> models.CallWithAttempts:
+    async def call(self, call_id: int) -> call_models.CallWithAttempts:
         """Read a call with its attempts."""
-        return await self._json(models.CallWithAttempts, "GET", f"/v1/calls/{call_id}")
+        return await self._json(call_models.CallWithAttempts, "GET", f"/v1/calls/{call_id}")
 
     async def call_messages(self, call_id: int) -> trace_models.CallMessages:
         """Read the SIP messages that are kept of a call."""

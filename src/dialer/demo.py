@@ -28,7 +28,7 @@ from dialer.simulator.carrier import Carrier, CarrierSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dialer.api import models
+    from dialer.api import call_models
     from dialer.simulator.ledger import CallRecord, Ledger
 
 T1 = 0.2  # seconds; a shorter Timer B, so that a silent far end shows within the minute
@@ -123,8 +123,8 @@ async def _create(client: Client, count: int) -> int:
     return campaign.id
 
 
-async def _calls(client: Client, campaign_id: int) -> list[models.CallWithAttempts]:
-    found: list[models.CallWithAttempts] = []
+async def _calls(client: Client, campaign_id: int) -> list[call_models.CallWithAttempts]:
+    found: list[call_models.CallWithAttempts] = []
     cursor = None
     while True:
         page = await client.calls(campaign_id, limit=100, cursor=cursor)
@@ -134,7 +134,7 @@ async def _calls(client: Client, campaign_id: int) -> list[models.CallWithAttemp
             return found
 
 
-def _tabulate(console: rich.console.Console, calls: list[models.CallWithAttempts]) -> None:
+def _tabulate(console: rich.console.Console, calls: list[call_models.CallWithAttempts]) -> None:
     by_status = Counter(call.status for call in calls)
     statuses = rich.table.Table("status", "calls", box=rich.box.SIMPLE_HEAD)
     for status in CallStatus:
@@ -160,7 +160,7 @@ def _tabulate(console: rich.console.Console, calls: list[models.CallWithAttempts
     console.print(table)
 
 
-def _answer(attempt: models.Attempt) -> str:
+def _answer(attempt: call_models.Attempt) -> str:
     """Return what came back last, with the Q.850 cause after a stroke: 480/19."""
     if not attempt.legs:
         return "no INVITE"
@@ -174,7 +174,7 @@ def _short(answers: Counter[str]) -> str:
     return ", ".join(f"{code} ({n})" if n > 1 else code for code, n in sorted(answers.items()))
 
 
-def compare(calls: list[models.CallWithAttempts], ledger: Ledger) -> list[Difference]:
+def compare(calls: list[call_models.CallWithAttempts], ledger: Ledger) -> list[Difference]:
     """Hold every call against what the far end wrote down, and return where they disagree."""
     differences = []
     for call in calls:
@@ -193,7 +193,7 @@ def compare(calls: list[models.CallWithAttempts], ledger: Ledger) -> list[Differ
     return differences
 
 
-def _compare_leg(number: str, leg: models.Leg, theirs: CallRecord) -> list[Difference]:
+def _compare_leg(number: str, leg: call_models.Leg, theirs: CallRecord) -> list[Difference]:
     facts, evidence = theirs.facts, leg.evidence
     got_2xx = evidence.code is not None and 200 <= evidence.code < 300
     pairs = {
@@ -213,7 +213,7 @@ def _compare_leg(number: str, leg: models.Leg, theirs: CallRecord) -> list[Diffe
 
 def _judge(
     console: rich.console.Console,
-    calls: list[models.CallWithAttempts],
+    calls: list[call_models.CallWithAttempts],
     ledger: Ledger,
     differences: list[Difference],
 ) -> None:
@@ -235,7 +235,7 @@ async def _stay(
     console: rich.console.Console,
     url: str,
     campaign_id: int,
-    calls: list[models.CallWithAttempts],
+    calls: list[call_models.CallWithAttempts],
 ) -> None:
     busy = next((call.id for call in calls if call.last_outcome == "busy"), calls[0].id)
     console.print(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dialer.api import inputs, models
+from dialer.api import call_models, inputs
 from dialer.api.context import account_of, answer, context_of
 from dialer.api.next_attempt import next_attempts
 from dialer.store import calls, campaigns
@@ -33,7 +33,7 @@ async def dialogs(request: web.Request) -> web.Response:
 
 async def _list(request: web.Request, campaign_id: int | None) -> web.Response:
     context = context_of(request)
-    asked = inputs.query(request, models.CallQuery)
+    asked = inputs.query(request, call_models.CallQuery)
     found = await calls.list_page(
         context.pool,
         account_of(request),
@@ -44,10 +44,10 @@ async def _list(request: web.Request, campaign_id: int | None) -> web.Response:
         limit=asked.limit + 1,
     )
     page, next_cursor = inputs.cut_page(found, asked.limit)
-    return answer(models.CallPage(items=await _shown(context, page), next_cursor=next_cursor))
+    return answer(call_models.CallPage(items=await _shown(context, page), next_cursor=next_cursor))
 
 
-async def _shown(context: Context, calls: Sequence[records.Call]) -> list[models.Call]:
+async def _shown(context: Context, calls: Sequence[records.Call]) -> list[call_models.Call]:
     """Return calls as the API shows them, with their campaigns, and when and why they wait."""
     waiting = await next_attempts(context, calls)
     named = await campaigns.names(context.pool, {call.campaign_id for call in calls})
@@ -61,7 +61,7 @@ async def _shown(context: Context, calls: Sequence[records.Call]) -> list[models
             "campaign_name": name,
             "campaign_deleted_at": deleted_at,
         }
-        shown.append(models.Call.model_validate(call).model_copy(update=update))
+        shown.append(call_models.Call.model_validate(call).model_copy(update=update))
     return shown
 
 
@@ -72,8 +72,8 @@ async def read(request: web.Request) -> web.Response:
     details = await calls.get(context.pool, account_of(request), call_id)
     [call] = await _shown(context, [details.call])
     return answer(
-        models.CallWithAttempts(
-            **{name: getattr(call, name) for name in models.Call.model_fields},
-            attempts=[models.Attempt.model_validate(attempt) for attempt in details.attempts],
+        call_models.CallWithAttempts(
+            **{name: getattr(call, name) for name in call_models.Call.model_fields},
+            attempts=[call_models.Attempt.model_validate(attempt) for attempt in details.attempts],
         )
     )

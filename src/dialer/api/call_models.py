@@ -1,0 +1,149 @@
+"""Shapes of calls, with their attempts, legs and evidence."""
+
+import datetime as dt
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasPath,
+    Field,
+    computed_field,
+)
+
+from dialer.api.models import Answer, Page, plus
+from dialer.campaign.outcome import Outcome
+from dialer.campaign.status import CallStatus, Phase
+
+
+class CallQuery(Page):
+    """Which calls."""
+
+    status: Annotated[list[CallStatus], Field(description="one or several")] = Field(
+        default_factory=list
+    )
+    number: Annotated[
+        str | None,
+        Field(min_length=1, max_length=200, description="exactly this one, as the calls show it"),
+        AfterValidator(lambda number: number if number is None else plus(number)),
+    ] = None
+
+
+class Call(Answer):
+    """A call: one person in one campaign."""
+
+    id: int
+    campaign_id: int
+    campaign_name: str = ""
+    campaign_deleted_at: dt.datetime | None = None
+    number: str
+    alternates: list[str] = Field(description="further numbers of the same person")
+    import_id: int | None = Field(description="the list that brought it")
+    problem: str = Field(description="why the number cannot be dialled, or empty")
+    payload: dict[str, str]
+    priority: int
+    status: CallStatus
+    phase: Phase | None
+    trunk: str | None
+    next_attempt_at: dt.datetime | None = Field(
+        validation_alias=AliasChoices("next_attempt_at", "due"),
+        description="always inside the call's window",
+    )
+    waits_because: str | None = Field(
+        default=None, description="that its window is closed until then, or why none ever opens"
+    )
+    attempts_made: int = Field(validation_alias=AliasChoices("attempts_made", "attempts"))
+    attempts_counted: int
+    last_outcome: Outcome | None
+    last_rule: str | None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+    @computed_field  # type: ignore[prop-decorator] # pydantic's documented form
+    @property
+    def status_label(self) -> str:
+        """The words that a person reads."""
+        return self.status.label
+
+
+class Provisional(Answer):
+    """A 1xx that came."""
+
+    code: int
+    phrase: str
+    at: dt.datetime
+
+
+class Evidence(Answer):
+    """All that the network said to one INVITE."""
+
+    code: int | None
+    phrase: str
+    reasons: list[str]
+    q850: int | None
+    retry_after: int | None
+    local_cause: str | None
+    rang: bool
+    answered: bool
+    hung_up_by: str | None
+    provisionals: list[Provisional]
+    sent_at: dt.datetime | None
+    first_provisional_at: dt.datetime | None
+    ringing_at: dt.datetime | None
+    answered_at: dt.datetime | None
+    ended_at: dt.datetime | None
+    talk_seconds: float
+    rtp_packets_sent: int
+    rtp_packets_received: int
+
+
+class Leg(Answer):
+    """One INVITE of an attempt: where it went, as whom, and what came back."""
+
+    ordinal: int
+    trunk: str
+    number: str
+    caller_id: str
+    sip_call_id: str = Field(
+        validation_alias=AliasChoices("sip_call_id", AliasPath("identity", "call_id"))
+    )
+    request_uri: str = Field(
+        validation_alias=AliasChoices("request_uri", AliasPath("identity", "request_uri"))
+    )
+    evidence: Evidence
+    outcome: Outcome | None
+    rule: str | None
+    created_at: dt.datetime
+
+
+class Attempt(Answer):
+    """One attempt with its legs; `outcome`, `rule` and `status` are null while it runs."""
+
+    id: UUID
+    ordinal: int
+    node: str
+    outcome: Outcome | None
+    rule: str | None
+    status: CallStatus | None
+    counted: bool | None
+    flags: list[str]
+    created_at: dt.datetime
+    ended_at: dt.datetime | None
+    legs: list[Leg]
+    detail: str = Field(description="what there is to say besides, in a sentence, or empty")
+    conversation: dict[str, Any] = Field(description="what happened after the answer")
+    report_data: dict[str, Any] = Field(description="what was found out there, by field")
+
+
+class CallWithAttempts(Call):
+    """A call with all its attempts, oldest first."""
+
+    attempts: list[Attempt]
+
+
+class CallPage(Answer):
+    """A page of calls."""
+
+    items: list[Call]
+    next_cursor: str | None
