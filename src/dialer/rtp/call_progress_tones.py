@@ -10,11 +10,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from dialer.rtp.frame_features import FeatureReader, SoundLevel
-from dialer.rtp.tones import Tone, ToneTracker
-
 if TYPE_CHECKING:
-    from dialer.rtp.g711 import Samples
+    from dialer.rtp.tones import Tone
 
 _SPECIAL = (950.0, 1400.0, 1800.0)  # Hz; each 50 Hz beside, North America's 914 and 985 too
 _SPECIAL_SECONDS = (0.2, 0.45)
@@ -77,19 +74,3 @@ class ProgressToneSequence:
 
 def _is_busy_tone(tone: Tone) -> bool:
     return tone.is_of(425, within=30) or tone.is_of(480, 620, within=20)
-
-
-class ProgressToneDetector:
-    """Listens to one stream of audio for the signals."""
-
-    def __init__(self) -> None:
-        self._reader = FeatureReader()
-        self._level = SoundLevel()
-        self._tones = ToneTracker()
-        self._sequence = ProgressToneSequence()
-
-    def take(self, samples: Samples) -> ProgressTone | None:
-        """Return the signal that a frame of 160 samples completes."""
-        features = self._reader.take(samples)
-        tone = self._tones.take(features, loud=self._level.is_sound(features))
-        return None if tone is None else self._sequence.take(tone)

@@ -2,13 +2,22 @@ import numpy as np
 import pytest
 from tests.unit.rtp import sounds
 
-from dialer.rtp.call_progress_tones import ProgressTone, ProgressToneDetector
+from dialer.rtp.call_progress_tones import ProgressTone, ProgressToneSequence
+from dialer.rtp.frame_features import FeatureReader, SoundLevel
+from dialer.rtp.tones import ToneTracker
 
 
 def found(sound, *, seed=1, noise_level=-60):
-    detector = ProgressToneDetector()
-    frames = sounds.on_the_line(np.random.default_rng(seed), sound, noise_level=noise_level)
-    return [signal for frame in frames if (signal := detector.take(frame)) is not None]
+    """The signals in a sound, by the tones that are heard in it."""
+    reader, level = FeatureReader(), SoundLevel()
+    tones, sequence = ToneTracker(), ProgressToneSequence()
+    signals = []
+    for frame in sounds.on_the_line(np.random.default_rng(seed), sound, noise_level=noise_level):
+        features = reader.take(frame)
+        tone = tones.take(features, loud=level.is_sound(features))
+        if tone is not None:
+            signals.append(sequence.take(tone))
+    return [signal for signal in signals if signal is not None]
 
 
 def cadence(on, off, *frequencies, times=4):
