@@ -38,7 +38,7 @@ def check(page, within="html", looks=tuple(LOOKS)):
         scheme, size = LOOKS[look]
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.set_viewport_size(size)
-        page.wait_for_function(f"matchMedia('(prefers-color-scheme: {scheme})').matches")
+        assert page.evaluate(f"matchMedia('(prefers-color-scheme: {scheme})').matches")
         page.evaluate(DRAWN)
         result = page.evaluate("([within, rules]) => axe.run(within, rules)", [within, RULES])
         found += [
