@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import sys
 import threading
 from unittest import mock
 
 import pytest
 import structlog
+from tests.wire.watching import far_end
 
 from dialer import cli, config, log
 from dialer.config_webhooks import Webhooks
@@ -18,6 +20,7 @@ from dialer.service import Service
 from dialer.simulator.carrier import Carrier, CarrierSettings
 
 LIST = "phone,name\n+15552000200,Ada\n+15554860000,Ben\nxx,Chris\n+15554860000,Ben\n123,Dana\n"
+LOOPBACK = '[sip]\nhost = "127.0.0.1"\n'
 SECOND = 0.1  # what the simulated carrier takes for a second
 
 
@@ -152,3 +155,41 @@ def numbers(tmp_path):
     path = tmp_path / "spring.csv"
     path.write_text(LIST)
     return path
+
+
+@pytest.fixture
+def far():
+    """A far end that does as its `answers` say."""
+    with in_a_thread(far_end) as found:
+        yield found
+
+
+@pytest.fixture
+def at(configured):
+    """`at(far.address, "register = true")` writes a trunk and returns the words of its check."""
+
+    def write(where, *lines, sip=LOOPBACK):
+        named = where if isinstance(where, str) else f"{where.host}:{where.port}"
+        text = "\n".join(['[[trunk]]\nname = "pbx"', f'address = "{named}"', *lines, ""])
+        return ("trunk", "check", "pbx", "--config", configured(sip, text))
+
+    return write
+
+
+def steps(out):
+    """The steps by name, each a list of its lines; marks first."""
+    found, lines = {}, []
+    for line in out.splitlines():
+        if line.startswith("    "):
+            lines.append(line.strip())
+        else:
+            mark, name, said = line.split(maxsplit=2)
+            lines = [mark, said]
+            found.setdefault(name, []).append(lines)
+    return found
+
+
+def unused():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from dialer.api import models
+from dialer.api import call_models
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.status import CallStatus
 from dialer.demo import compare
@@ -19,21 +19,21 @@ NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 def our_call(code=486, number=NUMBER):
-    evidence = dict.fromkeys(models.Evidence.model_fields) | {
+    evidence = dict.fromkeys(call_models.Evidence.model_fields) | {
         "code": code, "phrase": "", "reasons": [], "provisionals": [], "rang": False,
         "answered": False, "talk_seconds": 0, "rtp_packets_sent": 0, "rtp_packets_received": 0,
     }  # fmt: skip
-    leg = models.Leg(
+    leg = call_models.Leg(
         ordinal=1, trunk="simulator", number=number, caller_id="1", sip_call_id="abc",
         request_uri="sip:x", evidence=evidence, outcome=Outcome.BUSY, rule="busy-486",
         created_at=NOW,
     )  # fmt: skip
-    attempt = models.Attempt(
+    attempt = call_models.Attempt(
         id=uuid.UUID(int=1), ordinal=1, node="n", outcome=Outcome.BUSY, rule="busy-486",
         status=CallStatus.COMPLETED_WITHOUT_ANSWER, counted=True, flags=[], created_at=NOW,
         ended_at=NOW, legs=[leg], detail="", conversation={}, report_data={},
     )  # fmt: skip
-    return models.CallWithAttempts(
+    return call_models.CallWithAttempts(
         id=1, campaign_id=1, number=number, problem="", payload={}, priority=0,
         alternates=[], import_id=None,
         status=CallStatus.COMPLETED_WITHOUT_ANSWER, phase=None, trunk=None, next_attempt_at=None,

@@ -7,10 +7,12 @@ import base64
 import contextlib
 import json
 
+import numpy as np
 from aiohttp import WSMsgType, web
 
 from dialer.conversation.bot import BotConversation, BotRequest
 from dialer.conversation.bot_connection import BotSettings
+from dialer.rtp.frames import Frames
 from dialer.rtp.packet import Packet
 from dialer.sip.sdp import Negotiated
 from dialer.ua.call import CallResult, HungUpBy
@@ -190,3 +192,9 @@ def conversation(call, url, clock, *, fallback=None, actions=None, limits=None, 
         fallback=fallback or hang_up,
         actions=actions,
     )
+
+
+def sound(frames, codec="PCMU", first=1):
+    """Audio of which every frame differs from the others and from silence."""
+    levels = np.arange(first, frames + first) * 100
+    return Frames.of(np.repeat(levels, 160).astype(np.int16), codec)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from tests.unit.sip.sample_messages import request_bytes
-from tests.wire.bots import Call, FarEnd, Happenings
+from tests.wire.bots import Happenings
 from tests.wire.simulation import TIMERS
 
 from dialer.clock import SystemClock
@@ -16,32 +16,10 @@ from dialer.rtp.telephone_event import DIGITS, TelephoneEvent
 from dialer.simulator.carrier import Carrier, CarrierSettings
 from dialer.ua.agent import UserAgent, UserAgentSettings
 from dialer.ua.call import Answered, CallRequest, HungUpBy, Trunk
-from dialer.ua.media import MediaPlane
 from dialer.ua.transport import bind
 
-PORTS = (25000, 26998)
 LONG, SHORT = Prompt("long"), Prompt("short")
 SOUNDS = {LONG: b"\x10", SHORT: b"\x20"}
-
-
-@pytest.fixture
-async def planes():
-    planes = [MediaPlane(SystemClock(), "127.0.0.1", PORTS) for _ in range(2)]
-    yield planes
-    for plane in planes:
-        plane.close()
-
-
-@pytest.fixture
-async def far_end(planes):
-    return FarEnd(planes[0].open())
-
-
-@pytest.fixture
-async def call(planes, far_end):
-    call = Call(planes[1].open())
-    far_end.connect(call)
-    return call
 
 
 async def sound(prompt, codec):

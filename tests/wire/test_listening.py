@@ -6,34 +6,17 @@ import numpy as np
 import pytest
 from tests.driven_clock import DrivenClock
 from tests.unit.rtp import sounds
-from tests.wire.bots import Call, FarEnd
+from tests.wire.bots import Call
 
-from dialer.clock import SystemClock
 from dialer.conversation.listening import LONGEST_GREETING, Listening
 from dialer.rtp import g711
 from dialer.rtp.answering_machine import Answerer, AnswerSettings
 from dialer.rtp.frames import Frames
-from dialer.ua.media import MediaPlane
-
-PORTS = (27000, 28998)
-
-
-@pytest.fixture
-async def planes():
-    planes = [MediaPlane(SystemClock(), "127.0.0.1", PORTS) for _ in range(2)]
-    yield planes
-    for plane in planes:
-        plane.close()
 
 
 @pytest.fixture
 async def call(planes):
     return Call(planes[1].open())
-
-
-@pytest.fixture
-async def far_end(planes):
-    return FarEnd(planes[0].open())
 
 
 @pytest.fixture
