@@ -25,9 +25,10 @@ BEGIN
 END $$;
 CREATE TRIGGER waits BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION wait();
 """
-WAITING = (
-    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted"
-)
+WAITING = """
+    SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+    WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted AND datname = current_database()
+"""
 
 
 async def started(path, database_url):

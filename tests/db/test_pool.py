@@ -67,7 +67,11 @@ async def test_a_transaction_that_was_cut_short_is_rolled_back_before_reuse(data
     await connection.execute("BEGIN")
     await connection.execute("SELECT pg_advisory_xact_lock(1)")
     await single.release(connection)
-    assert not await single.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+    held = """
+        SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+        WHERE locktype = 'advisory' AND datname = current_database()
+    """
+    assert await single.fetchval(held) == 0
     assert await audit(single) == []
     await store_pool.close_pool(single)
 

@@ -158,7 +158,10 @@ async def test_a_process_killed_between_the_legs_leaves_the_first_and_no_second_
         # the failover waits for the trunk, and is killed there
         await connection.execute("SELECT FROM trunks WHERE name = $1 FOR UPDATE", TRUNK)
         await eventually(lambda: len(first.ledger.calls) == 3 and not first.ledger.unfinished())
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        waits = """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE wait_event_type = 'Lock' AND datname = current_database()
+        """
         await eventually(lambda: scene.pool.fetchval(waits))
         one.signal(signal.SIGKILL)
         await one.gone()
