@@ -1,0 +1,227 @@
+"""The RTP of one call, both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from typing import TYPE_CHECKING
+
+from dialer.rtp import g711, packet
+from dialer.rtp.latch import Latch
+from dialer.rtp.reception import Reception
+from dialer.sip.sdp import TELEPHONE_EVENT_PAYLOAD_TYPE, SdpError
+from dialer.ua.guard import asked, guarded
+from dialer.ua.playback import Playback
+from dialer.ua.srtp import SecureRtp, SrtpError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from dialer.rtp.frames import Frames
+    from dialer.rtp.pacing import Due
+    from dialer.sip.sdp import Negotiated
+    from dialer.ua.media import MediaPlane
+    from dialer.ua.transport import Direction
+
+_DATAGRAM = 2048  # octets; G.711 packets have 172 at 20 ms and 492 at 60 ms
+_FRAME_MS = round(1000 * g711.FRAME_SECONDS)
+
+
+class MediaStream:
+    """The RTP of one call, both ways, on one port.
+
+    It listens from the start (early media). Once connected it sends a packet every 20, 40 or 60 ms:
+    what `play` was given, else what `source` gives, else silence, so that NAT bindings and PBX
+    timeouts stay content. `source`, where set, is asked for each frame of 20 ms when its time has
+    come: 160 octets in `codec`, or None. Each of `listeners` hears every packet received;
+    `on_packet(direction, packet, peer)`, where set, every one sent and received, as it is
+    unencrypted.
+    """
+
+    def __init__(self, plane: MediaPlane, bound: socket.socket, port: int) -> None:
+        self.local_host = plane.ports.host
+        self.local_port = port
+        self.codec: str | None = None  # None until connected
+        self.telephone_event: int | None = None  # the payload type, where the peer takes DTMF
+        self.packets_sent = 0
+        self.packets_unsent = 0  # the host refused them: its buffer was full, or it has no route
+        self.packets_dropped = 0  # received, but not RTP, not from the peer, or not authentic
+        self.secure_only = False  # nothing is received before keys are agreed
+        self.reception = Reception(g711.SAMPLE_RATE)
+        self.source: Callable[[], bytes | None] | None = None
+        self.listeners: list[Callable[[packet.Packet], None]] = []
+        self.on_packet: Callable[[Direction, bytes, tuple[str, int]], None] | None = None
+        self._plane = plane
+        self._socket = bound
+        self._loop = asyncio.get_running_loop()
+        self._latch = Latch()
+        self._numbering = packet.Numbering(
+            payload_type=0,
+            samples=g711.FRAME_SAMPLES,
+            ssrc=plane.random_bits(32),
+            sequence=plane.random_bits(15),  # RFC 3711 §3.3.1: far from the wrap that SRTP counts
+            timestamp=plane.random_bits(32),
+        )
+        self._srtp = SecureRtp()
+        self._silence = b""
+        self._frames_per_packet = 1
+        self._bundle: list[bytes] = []  # frames of the next packet
+        self._playback: Playback | None = None
+        self._silent_since: float | None = None  # on hold since then
+        self._closed = False
+        self._loop.add_reader(bound, self._receive)
+
+    @property
+    def telephone_event_types(self) -> frozenset[int]:
+        """Payload types under which DTMF may come: the one offered, and the peer's own."""
+        ours = frozenset({TELEPHONE_EVENT_PAYLOAD_TYPE})
+        return ours if self.telephone_event is None else ours | {self.telephone_event}
+
+    @property
+    def packets_received(self) -> int:
+        """RTP packets that came from the peer."""
+        return self.reception.received
+
+    def connect(self, media: Negotiated) -> None:
+        """Send to where offer and answer say, in the codec agreed; again after each new answer.
+
+        Nothing is sent while the direction forbids it (hold). Raises `SdpError` where the peer
+        speaks IPv4 and we IPv6, or the other way round.
+        """
+        if self._closed:
+            return
+        address = ipaddress.ip_address(media.host)
+        if address.version != self._plane.ports.ip_version:
+            ours = f"IPv{self._plane.ports.ip_version}"
+            raise SdpError(f"the peer's media address {address} is not {ours}, as ours is")
+        self._send_bundle()  # it is in the old codec and under the old key
+        if not address.is_unspecified:
+            self._latch.expect((media.host, media.port))
+        self._srtp.use(media.keys)
+        self._frames_per_packet = media.ptime // _FRAME_MS
+        self.codec = media.codec
+        self.telephone_event = media.telephone_event
+        self._numbering.payload_type = media.payload_type
+        self._silence = g711.silence(g711.FRAME_SAMPLES, media.codec)
+        if self._playback is not None:
+            self._playback.frames = self._playback.frames.coded_as(media.codec)
+        self._set_sending(sending=media.direction.sends and not address.is_unspecified)
+
+    def play(self, frames: Frames) -> asyncio.Future[bool]:
+        """Send `frames` from now on, instead of whatever was playing.
+
+        The future becomes True when the last frame has left, False when something stopped it:
+        `stop_playing`, another `play`, `close`. Cancelling it stops the playing too.
+        """
+        self.stop_playing()
+        done: asyncio.Future[bool] = self._loop.create_future()
+        if self._closed or not frames.data:
+            done.set_result(not self._closed)
+            return done
+        self._playback = Playback(frames.coded_as(self.codec or frames.codec), done)
+        self._numbering.begin_talkspurt()
+        return done
+
+    def stop_playing(self) -> None:
+        """Go back to silence."""
+        if self._playback is not None:
+            self._playback.finish(whole=False)
+            self._playback = None
+
+    def close(self) -> None:
+        """Stop sending and receiving, and give the port back; closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        self.stop_playing()
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+        self._plane.forget(self)
+
+    def send(self, due: Due) -> None:
+        """Send the frames that are due; for the ticker."""
+        if due.skip:
+            self._send_bundle()
+            self._numbering.skip(due.skip)
+        for _ in range(due.send):
+            self._bundle.append(self._next_payload())
+            if len(self._bundle) >= self._frames_per_packet:
+                self._send_bundle()
+
+    def _send_bundle(self) -> None:
+        """Send the frames gathered, as one packet."""
+        destination = self._latch.destination
+        if destination is None or not self._bundle:
+            return
+        plain = self._numbering.packet(b"".join(self._bundle), len(self._bundle))
+        self._bundle.clear()
+        try:
+            datagram = self._srtp.protect(plain) if self._srtp.agreed else plain
+            self._socket.sendto(datagram, destination)
+        except (OSError, SrtpError):
+            self.packets_unsent += 1
+        else:
+            self.packets_sent += 1
+            if self.on_packet is not None:
+                guarded(self.on_packet, "sent", plain, destination)
+        if self._playback is not None and self._playback.taken:
+            self._playback.finish(whole=True)
+
+    def _next_payload(self) -> bytes:
+        """Return the next frame of what plays, else silence."""
+        playback = self._playback
+        if playback is not None:
+            if not playback.taken and not playback.done.done():
+                return playback.next_frame()
+            if playback.done.done():
+                self._playback = None  # it has ended, or nobody wants it any more
+        if self.source is not None:
+            return asked(self.source) or self._silence
+        return self._silence
+
+    def _set_sending(self, *, sending: bool) -> None:
+        """Join or leave the ticker; timestamps go on while the stream is on hold."""
+        now = self._plane.clock.monotonic()
+        if sending and self._silent_since is not None:
+            self._numbering.skip(round((now - self._silent_since) / g711.FRAME_SECONDS))
+            self._silent_since = None
+        elif not sending and self._silent_since is None:
+            self._silent_since = now
+        if sending:
+            self._plane.ticker.serve(self)
+        else:
+            self._plane.ticker.drop(self)
+
+    def _unprotected(self, datagram: bytes) -> bytes:
+        """Return the RTP packet of a datagram; raises `SrtpError` for one that may be anybody's."""
+        if self._srtp.agreed:
+            return self._srtp.unprotect(datagram)
+        if self.secure_only:
+            raise SrtpError("no keys are agreed yet")
+        return datagram
+
+    def _receive(self) -> None:
+        """Read one datagram; the event loop calls again while there are more."""
+        try:
+            data, source = self._socket.recvfrom(_DATAGRAM)
+        except OSError:
+            return  # nothing there after all, or word that an earlier packet was refused
+        address = source[:2]
+        if not self._latch.allows(address):
+            self.packets_dropped += 1
+            return
+        try:
+            data = self._unprotected(data)
+            received = packet.parse(data)
+        except (packet.PacketError, SrtpError):
+            self.packets_dropped += 1
+            return
+        self._latch.heard(address)
+        now = self._plane.clock.monotonic()
+        self._plane.ticker.keep_pace(now)
+        self.reception.add(received.sequence, received.timestamp, received.ssrc, now)
+        if self.on_packet is not None:
+            guarded(self.on_packet, "received", data, address)
+        for listener in tuple(self.listeners):
+            guarded(listener, received)
