@@ -23,7 +23,7 @@ _HIGH = (1209, 1336, 1477, 1633)
 _KEYS = ("123A", "456B", "789C", "*0#D")
 
 _BLOCK = 120  # samples: tones 67 Hz apart are parted, and one 1.5 % beside is still met
-_HOP = 60  # samples between blocks
+_HOP = _BLOCK // 2  # samples between blocks
 _BLOCKS_TO_BEGIN = 3  # in a row, which 40 ms always hold and 20 ms never
 _BLOCKS_TO_END = 3
 _QUIETEST = 32768**2 * 10 ** (-42 / 10)  # power of the two tones together, over -42 dBFS
@@ -39,7 +39,7 @@ class InBandDigits:
     """Finds keys in the audio of one stream, each once, however long it is held."""
 
     def __init__(self) -> None:
-        self._rest: NDArray[np.float64] = np.zeros(0)
+        self._rest: NDArray[np.float32] = np.zeros(0, np.float32)
         self._candidate = ""
         self._seen = 0  # blocks in a row of the candidate
         self._missed = 0  # blocks in a row without the key that is down
@@ -47,14 +47,10 @@ class InBandDigits:
 
     def take(self, samples: Samples) -> str:
         """Return the keys that these samples complete, most often none."""
-        audio = np.concatenate((self._rest, samples.astype(np.float64)))
-        found = ""
-        start = 0
-        while start + _BLOCK <= len(audio):
-            found += self._follow(_key(audio[start : start + _BLOCK]))
-            start += _HOP
-        self._rest = audio[start:]
-        return found
+        audio = np.concatenate((self._rest, samples.astype(np.float32)))
+        count = max(0, (len(audio) - _BLOCK) // _HOP + 1)
+        self._rest = audio[count * _HOP :]
+        return "".join(self._follow(key) for key in _keys(audio, count))
 
     def _follow(self, key: str) -> str:
         """Return the key that is down from this block on."""
@@ -69,18 +65,32 @@ class InBandDigits:
         return ""
 
 
-def _key(block: NDArray[np.float64]) -> str:
-    """Return the key that a block holds, or ""."""
-    powers = _TONES.powers(block)
-    low, high = int(powers[:4].argmax()), int(powers[4:8].argmax())
-    row, column = powers[low], powers[4 + high]
+def _keys(audio: NDArray[np.float32], count: int) -> list[str]:
+    """Return for each of `count` blocks the key that it holds, or ""."""
+    if audio @ audio < _QUIETEST * _BLOCK / 2:
+        return [""] * count
+    halves = audio[: (count + 1) * _HOP].reshape(-1, _HOP)
+    blocks = np.concatenate((halves[:-1], halves[1:]), axis=1)
+    # plain numbers from here on: for so few, numpy takes longer to begin than to work
+    everything = np.einsum("ij,ij->i", blocks, blocks).tolist()
+    return [
+        _key(powers, of_all / _BLOCK)
+        for powers, of_all in zip(_TONES.powers(blocks).tolist(), everything, strict=True)
+    ]
+
+
+def _key(powers: list[float], of_all: float) -> str:
+    """Return the key that a block of the power `of_all` holds, or ""."""
+    lows, highs = powers[:4], powers[4:8]
+    row, column = max(lows), max(highs)
+    if row + column < max(_QUIETEST, _SHARE_OF_ALL * of_all):
+        return ""  # speech and silence end here
+    low, high = lows.index(row), highs.index(column)
     if (
-        row + column < _QUIETEST
-        or column > row * _MOST_HIGH_OVER_LOW
+        column > row * _MOST_HIGH_OVER_LOW
         or row > column * _MOST_LOW_OVER_HIGH
-        or row + column < _SHARE_OF_ALL * np.mean(block**2)
-        or np.sort(powers[:4])[-2] * _OVER_OTHERS > row
-        or np.sort(powers[4:8])[-2] * _OVER_OTHERS > column
+        or sorted(lows)[-2] * _OVER_OTHERS > row
+        or sorted(highs)[-2] * _OVER_OTHERS > column
         or powers[8 + high] > column * _MOST_HARMONIC
     ):
         return ""

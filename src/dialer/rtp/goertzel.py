@@ -22,11 +22,17 @@ class Goertzel:
     """Measures `frequencies` (Hz) in blocks of `samples` samples at 8 kHz."""
 
     def __init__(self, frequencies: Sequence[float], samples: int) -> None:
-        turns = np.outer(np.asarray(frequencies) / SAMPLE_RATE, np.arange(samples))
-        self._waves = np.exp(-2j * np.pi * turns) * (np.sqrt(2) / samples)
+        turns = np.outer(np.arange(samples), np.asarray(frequencies) / SAMPLE_RATE)
+        waves = np.exp(-2j * np.pi * turns) * (np.sqrt(2) / samples)
+        self._waves = np.hstack((waves.real, waves.imag)).astype(np.float32)
+        self._count = len(frequencies)
 
-    def powers(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the mean square of each frequency's sine, in the square of the samples' unit."""
-        sums = self._waves @ block
-        powers: NDArray[np.float64] = sums.real**2 + sums.imag**2
+    def powers(self, blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the mean square of each frequency's sine, in the square of the samples' unit.
+
+        `blocks` holds one block in each row, and so does what is returned. All of them in one
+        product cost less than half of a product for each.
+        """
+        squares = (blocks @ self._waves) ** 2
+        powers: NDArray[np.float32] = squares[:, : self._count] + squares[:, self._count :]
         return powers
