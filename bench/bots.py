@@ -30,11 +30,13 @@ from dialer.clock import SystemClock
 from dialer.conversation.bot import BotConversation, BotRequest
 from dialer.conversation.bot_connection import BotSettings
 from dialer.rtp.packet import Numbering
-from dialer.sip.sdp import Negotiated
+from dialer.sip.sdp import TELEPHONE_EVENT_PAYLOAD_TYPE, Negotiated
 from dialer.ua.call import CallResult
 from dialer.ua.media import MediaPlane
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dialer.ua.media import MediaStream
 
 FRAME = 0.020
@@ -153,6 +155,7 @@ class Call:
     def __init__(self, media: MediaStream) -> None:
         self.media = media
         self.call_id = "bench"
+        self.digit_listeners: list[Callable[[str], None]] = []
         self.result = asyncio.get_running_loop().create_future()
 
     def hang_up(self) -> None:
@@ -193,7 +196,7 @@ class Punctuality:
             self._tally[f"late {min(20, int(late * 1000))}"] += 1
 
 
-async def measure(calls: int, seconds: float) -> None:
+async def measure(calls: int, seconds: float, keys: int | None) -> None:
     other = await asyncio.create_subprocess_exec(
         sys.executable,
         __file__,
@@ -214,7 +217,7 @@ async def measure(calls: int, seconds: float) -> None:
 
     for _ in range(calls):
         call = Call(plane.open())
-        call.media.connect(Negotiated("127.0.0.1", 9, "PCMU", 0))
+        call.media.connect(Negotiated("127.0.0.1", 9, "PCMU", 0, telephone_event=keys))
         Punctuality(plane, call.media, tally)
         wanted = BotRequest(
             f"ws://127.0.0.1:{port}/", "AC", "CA", {"rtp_port": str(call.media.local_port)}
@@ -265,9 +268,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument(
+        "--in-band", action="store_true", help="far ends without telephone events: find their keys"
+    )
     parser.add_argument("--far-ends", action="store_true")
     options = parser.parse_args()
-    uvloop.run(far_ends() if options.far_ends else measure(options.calls, options.seconds))
+    if options.far_ends:
+        uvloop.run(far_ends())
+    else:
+        keys = None if options.in_band else TELEPHONE_EVENT_PAYLOAD_TYPE
+        uvloop.run(measure(options.calls, options.seconds, keys))
 
 
 if __name__ == "__main__":
