@@ -5,6 +5,7 @@ import pytest
 from tests.wire.bots import settings, sound
 
 from dialer.rtp import g711
+from dialer.rtp.digits import DigitReader
 from dialer.rtp.frames import Frames
 from dialer.rtp.telephone_event import TelephoneEvent
 from dialer.ua.call import HungUpBy
@@ -122,6 +123,22 @@ async def test_a_key_reaches_the_bot_once(call, far_end, led, bots):
     assert [one["dtmf"] for one in pressed] == [
         {"track": "inbound_track", "digit": digit} for digit in ("5", "#")
     ]
+
+
+async def test_a_bot_presses_keys(far_end, led, bots):
+    bot = await bots()
+    led(bot)
+    await bot.got("start")
+    await bot.send("dtmf", dtmf={"digit": "5#"})
+    reader = DigitReader()
+    await far_end.until(lambda: len({one.timestamp for one in reports(far_end)}) == 2)
+    assert [key for key in map(reader.take, reports(far_end)) if key] == ["5", "#"]
+    await bot.send("dtmf", dtmf={"digit": "E"})
+    await bot.until(lambda: led.latest._bad_messages == 1)
+
+
+def reports(far_end):
+    return [packet for packet in far_end.packets if packet.payload_type == 101]
 
 
 async def test_keys_by_info_reach_the_bot_too(call, led, bots):

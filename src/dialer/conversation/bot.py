@@ -321,6 +321,8 @@ class BotConversation:
                 self._echo([] if reached is None else [reached])
             case media_streams.Clear():
                 self._echo(self._queue.clear())
+            case media_streams.Press(keys):
+                self._call.media.press(keys)
             case media_streams.HangUp():
                 self._asked_to_hang_up.set()
             case media_streams.Result(fields):

@@ -1,8 +1,8 @@
 """The messages of Twilio Media Streams, both ways: pure text in and out.
 
 The grammar is that of a bidirectional stream (`<Connect><Stream>`) as Twilio documents it under
-"Media Streams - WebSocket Messages". Ours besides: from the bot `hangup`, `transfer` and `result`,
-to the bot `error`.
+"Media Streams - WebSocket Messages". Ours besides: from the bot `dtmf`, `hangup`, `transfer` and
+`result`, to the bot `error`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+from dialer.rtp.telephone_event import DIGITS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,6 +22,7 @@ MOST_FIELDS = 100  # of one call's result
 LONGEST_FIELD_NAME = 100  # characters
 MOST_RESULT_BYTES = 16 * 1024  # of a call's result as JSON
 LONGEST_MARK = 1000  # characters
+MOST_KEYS = 50  # pressed by one message
 LONGEST_EVENT = 50  # characters of an event's name
 
 Field: TypeAlias = "str | int | float | bool | None"
@@ -49,6 +52,13 @@ class Clear:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Press:
+    """Press keys of the telephone, one after another."""
+
+    keys: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class HangUp:
     """End the call, once what is queued has been played."""
 
@@ -68,7 +78,7 @@ class Request:
     body: Mapping[str, Any]
 
 
-BotMessage: TypeAlias = Media | Mark | Clear | HangUp | Result | Request
+BotMessage: TypeAlias = Media | Mark | Clear | Press | HangUp | Result | Request
 
 
 def parse(text: str, stream_sid: str) -> BotMessage:
@@ -81,6 +91,8 @@ def parse(text: str, stream_sid: str) -> BotMessage:
             return Mark(_mark(_part(message, "mark").get("name")))
         case "clear":
             return Clear()
+        case "dtmf":
+            return Press(_keys(_part(message, "dtmf").get("digit")))
         case "hangup":
             return HangUp()
         case "result":
@@ -145,6 +157,12 @@ def _mark(name: object) -> str:
     if not isinstance(name, str) or len(name) > LONGEST_MARK:
         raise BotMessageError(f"mark without a name of at most {LONGEST_MARK} characters")
     return name
+
+
+def _keys(keys: object) -> str:
+    if not isinstance(keys, str) or not 0 < len(keys) <= MOST_KEYS or set(keys) - set(DIGITS):
+        raise BotMessageError(f"dtmf without a digit: 1 to {MOST_KEYS} of {DIGITS}")
+    return keys
 
 
 def _fields(fields: object) -> dict[str, Field]:

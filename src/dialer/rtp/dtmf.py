@@ -1,4 +1,4 @@
-"""Keys pressed, heard in the audio itself: for far ends that send no telephone-event.
+"""Keys as two tones in the audio itself: for far ends that have no telephone-event.
 
 Levels, twist and times are those of ITU-T Q.24: two tones, one of each group, at least 40 ms long;
 the high one at most 4 dB above and 8 dB below the low one. Speech is kept out by what else is in
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dialer.rtp.g711 import SAMPLE_RATE
 from dialer.rtp.goertzel import Goertzel
 
 if TYPE_CHECKING:
@@ -33,6 +34,18 @@ _OVER_OTHERS = 10 ** (6 / 10)  # a tone over the next of its group
 _SHARE_OF_ALL = 0.8  # of a block's power that the two tones hold
 _MOST_HARMONIC = 10 ** (-15 / 10)  # of the tone's own power
 _TONES = Goertzel((*_LOW, *_HIGH, *(2 * tone for tone in _HIGH)), _BLOCK)
+
+
+_AMPLITUDE = 32768 * 10 ** (-9 / 20)  # of each tone that we send
+
+
+def tones(key: str, count: int) -> Samples:
+    """Return `count` int16 samples of a key; raises ValueError for what is no key."""
+    row, column = divmod("".join(_KEYS).index(key), len(_HIGH))
+    time = np.arange(count) / SAMPLE_RATE
+    waves = np.sin(2 * np.pi * np.outer((_LOW[row], _HIGH[column]), time)).sum(axis=0)
+    samples: Samples = np.rint(_AMPLITUDE * waves).astype(np.int16)
+    return samples
 
 
 class InBandDigits:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import struct
 
+from dialer.rtp.g711 import FRAME_SAMPLES
+
 DIGITS = "0123456789*#ABCD"  # a digit's place is its event code
 _PAYLOAD = struct.Struct("!BBH")
 _END = 0x80
@@ -31,8 +33,24 @@ class TelephoneEvent:
         """The DTMF digit, None for an event that is not one (a flash, a tone)."""
         return DIGITS[self.event] if self.event < len(DIGITS) else None
 
+    @property
+    def begins(self) -> bool:
+        """Whether it is the first report of a key, sent with the first frame."""
+        return self.duration <= FRAME_SAMPLES and not self.end
+
     def __bytes__(self) -> bytes:
         return _PAYLOAD.pack(self.event, self.volume | (_END if self.end else 0), self.duration)
+
+
+def reports(key: str, frames: int) -> list[TelephoneEvent]:
+    """Return what is sent of a key held for so many frames: a report for each, and its end.
+
+    A frame has 20 ms. The end goes out three times (RFC 4733 §2.5.1.4). Raises ValueError for what
+    is no key.
+    """
+    event = DIGITS.index(key)
+    held = [TelephoneEvent(event, place * FRAME_SAMPLES) for place in range(1, frames + 1)]
+    return [*held, *[TelephoneEvent(event, held[-1].duration, end=True)] * 3]
 
 
 def parse(payload: bytes) -> TelephoneEvent:

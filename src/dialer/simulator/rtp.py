@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from dialer.rtp import g711, packet
-from dialer.rtp.telephone_event import DIGITS, TelephoneEvent
+from dialer.rtp.key_presses import KeyPresses
+from dialer.rtp.telephone_event import TelephoneEvent
 from dialer.ua.transport import bind
 
 if TYPE_CHECKING:
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
     from dialer.clock import Clock, Timer
     from dialer.rtp.frames import Frames
-
-
-_REPORTS = 4  # of a key while it is held, one for each frame; its end is told three times
-_PAUSE = 5  # frames between keys
 
 
 @dataclasses.dataclass(slots=True)
@@ -30,19 +26,17 @@ class _Talk:
     says: Iterator[bytes]
     silence: bytes
     left: int  # packets of silence
-    keys: collections.deque[TelephoneEvent | None] = dataclasses.field(
-        default_factory=collections.deque
-    )
+    codec: str
+    keys: KeyPresses = dataclasses.field(default_factory=KeyPresses)
     telephone_event: int = 0  # their payload type
 
     def next_packet(self) -> bytes:
         """Return what is sent now."""
         if self.keys:
-            report = self.keys.popleft()
-            if report is None:
-                return self.numbering.packet(self.silence)
-            begins = report.duration == g711.FRAME_SAMPLES
-            return self.numbering.event(bytes(report), self.telephone_event, begins=begins)
+            pressed = self.keys.next(self.codec)
+            if not isinstance(pressed, TelephoneEvent):
+                return self.numbering.packet(pressed or self.silence)
+            return self.numbering.event(bytes(pressed), self.telephone_event, begins=pressed.begins)
         frame = next(self.says, None)
         if frame is None:
             self.left -= 1
@@ -93,7 +87,7 @@ class MediaSink(asyncio.DatagramProtocol):
         )
         silence = g711.silence(g711.FRAME_SAMPLES, codec)
         self._quiet.pop(caller, None)
-        self._talks[caller] = _Talk(numbering, _frames(says), silence, self._packets)
+        self._talks[caller] = _Talk(numbering, _frames(says), silence, self._packets, codec)
         self._begin()
 
     def press(self, caller: tuple[str, int], keys: str, payload_type: int) -> None:
@@ -102,8 +96,7 @@ class MediaSink(asyncio.DatagramProtocol):
         if talk is None:
             return
         talk.telephone_event = payload_type
-        for key in keys:
-            talk.keys.extend(_reports(DIGITS.index(key)))
+        talk.keys.add(keys, events=True)
         self._talks[caller] = talk
         self._begin()
 
@@ -143,13 +136,6 @@ class MediaSink(asyncio.DatagramProtocol):
             self._timer.cancel()
         if self._transport is not None:
             self._transport.close()
-
-
-def _reports(event: int) -> list[TelephoneEvent | None]:
-    """Return what is sent of one key: its duration grows, and a pause follows."""
-    held = [TelephoneEvent(event, n * g711.FRAME_SAMPLES) for n in range(1, _REPORTS + 1)]
-    end = TelephoneEvent(event, held[-1].duration, end=True)
-    return [*held, end, end, end, *([None] * _PAUSE)]
 
 
 def _frames(says: Frames | None) -> Iterator[bytes]:

@@ -7,8 +7,10 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from dialer.rtp import g711, packet
+from dialer.rtp.key_presses import KeyPresses
 from dialer.rtp.latch import Latch
 from dialer.rtp.reception import Reception
+from dialer.rtp.telephone_event import TelephoneEvent
 from dialer.sip.sdp import TELEPHONE_EVENT_PAYLOAD_TYPE, SdpError
 from dialer.ua.guard import asked, guarded
 from dialer.ua.playback import Playback
@@ -68,6 +70,7 @@ class MediaStream:
         self._frames_per_packet = 1
         self._bundle: list[bytes] = []  # frames of the next packet
         self._playback: Playback | None = None
+        self._keys = KeyPresses()
         self._silent_since: float | None = None  # on hold since then
         self._closed = False
         self._loop.add_reader(bound, self._receive)
@@ -129,6 +132,13 @@ class MediaStream:
             self._playback.finish(whole=False)
             self._playback = None
 
+    def press(self, keys: str) -> None:
+        """Press keys, in the place of what plays meanwhile; raises ValueError for what is none.
+
+        They go as telephone events (RFC 4733), as tones where the peer takes none.
+        """
+        self._keys.add(keys, events=self.telephone_event is not None)
+
     def close(self) -> None:
         """Stop sending and receiving, and give the port back; closing twice is harmless."""
         if self._closed:
@@ -145,17 +155,37 @@ class MediaStream:
             self._send_bundle()
             self._numbering.skip(due.skip)
         for _ in range(due.send):
-            self._bundle.append(self._next_payload())
+            pressed = self._keys.next(self.codec or "PCMU") if self._keys else None
+            if isinstance(pressed, TelephoneEvent):
+                self._send_report(pressed)
+                continue
+            self._bundle.append(pressed or self._next_payload())
             if len(self._bundle) >= self._frames_per_packet:
                 self._send_bundle()
 
+    def _send_report(self, report: TelephoneEvent) -> None:
+        """Send a report of a key in the place of a frame; lost where the peer takes none by now."""
+        self._send_bundle()
+        if self.telephone_event is None:
+            self._numbering.skip(1)
+            return
+        plain = self._numbering.event(bytes(report), self.telephone_event, begins=report.begins)
+        self._send_packet(plain)
+
     def _send_bundle(self) -> None:
         """Send the frames gathered, as one packet."""
-        destination = self._latch.destination
-        if destination is None or not self._bundle:
+        if self._latch.destination is None or not self._bundle:
             return
         plain = self._numbering.packet(b"".join(self._bundle), len(self._bundle))
         self._bundle.clear()
+        self._send_packet(plain)
+        if self._playback is not None and self._playback.taken:
+            self._playback.finish(whole=True)
+
+    def _send_packet(self, plain: bytes) -> None:
+        destination = self._latch.destination
+        if destination is None:
+            return
         try:
             datagram = self._srtp.protect(plain) if self._srtp.agreed else plain
             self._socket.sendto(datagram, destination)
@@ -165,8 +195,6 @@ class MediaStream:
             self.packets_sent += 1
             if self.on_packet is not None:
                 guarded(self.on_packet, "sent", plain, destination)
-        if self._playback is not None and self._playback.taken:
-            self._playback.finish(whole=True)
 
     def _next_payload(self) -> bytes:
         """Return the next frame of what plays, else silence."""

@@ -14,6 +14,7 @@ from dialer.conversation.media_streams import (
     HangUp,
     Mark,
     Media,
+    Press,
     Request,
     Result,
     StreamWriter,
@@ -27,7 +28,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-EVENTS = st.sampled_from(["media", "mark", "clear", "hangup", "result", "transfer", "stop", ""])
+EVENTS = st.sampled_from(
+    ["media", "mark", "clear", "dtmf", "hangup", "result", "transfer", "stop", ""]
+)
 
 
 def read(**message):
@@ -66,6 +69,7 @@ def test_the_stream_may_be_left_out():
 
 def test_the_events_of_our_own():
     assert read(event="hangup") == HangUp()
+    assert read(event="dtmf", dtmf={"digit": "5#A"}) == Press("5#A")
     fields = {"sure": True, "age": 41, "mood": "good", "rest": None, "score": 0.5}
     assert read(event="result", fields=fields) == Result(fields)
     asked = {"event": "transfer", "to": "+15550001000"}
