@@ -59,6 +59,7 @@ async def far_end(plane):
 @pytest.fixture
 async def call(plane, far_end):
     media = plane.open()
+    far_end.connect(Negotiated("127.0.0.1", media.local_port, "PCMA", 8))
     media.connect(Negotiated("127.0.0.1", far_end.local_port, "PCMA", 8))
     return Call(media)
 

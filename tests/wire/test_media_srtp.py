@@ -73,8 +73,8 @@ def loud(frames):
 async def test_secured_audio_arrives_the_same(pair, suite, tag):
     pair.connect(Keys(suite, ONE, TWO))
     wire = []
-    unprotect = pair.right._srtp.unprotect
-    pair.right._srtp.unprotect = lambda data: (wire.append(data), unprotect(data))[1]
+    unprotect = pair.right.srtp.unprotect
+    pair.right.srtp.unprotect = lambda data: (wire.append(data), unprotect(data))[1]
     pair.left.play(loud(10))
     pair.clock.advance(0.19)
     await pair.arrive(heard=10)
@@ -139,7 +139,7 @@ async def sessions(pair, ours, theirs):
     left.accept(right.answer(left.offer(), SDP), SDP)
     pair.clock.advance(0.05)
     await pair.arrive(heard=3)
-    secured = [stream._srtp.agreed for stream in (pair.left, pair.right)]
+    secured = [stream.srtp.agreed for stream in (pair.left, pair.right)]
     assert secured[0] == secured[1]
     assert pair.right.packets_dropped == 0
     return secured[0]

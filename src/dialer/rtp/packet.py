@@ -6,7 +6,9 @@ import struct
 from typing import NamedTuple
 
 VERSION = 2
+COMFORT_NOISE = 13  # the payload type of RFC 3389
 _HEADER = struct.Struct("!BBHII")
+HEADER_SIZE = _HEADER.size  # octets of each packet that we send
 _EXTENSION = struct.Struct("!HH")
 _RTCP_TYPES = range(72, 77)  # RFC 5761 §4: with the marker bit, an RTCP packet type 200 to 204
 
@@ -68,7 +70,7 @@ class Numbering:
     """
 
     __slots__ = (
-        "_event_timestamp", "_marker", "_sequence", "_ssrc", "_timestamp", "payload_type", "samples"
+        "_event_timestamp", "_marker", "_sequence", "payload_type", "samples", "ssrc", "timestamp"
     )  # fmt: skip
 
     def __init__(
@@ -76,19 +78,19 @@ class Numbering:
     ) -> None:
         self.payload_type = payload_type
         self.samples = samples  # in each frame
-        self._ssrc = ssrc & 0xFFFFFFFF
+        self.ssrc = ssrc & 0xFFFFFFFF
         self._sequence = sequence & 0xFFFF
-        self._timestamp = timestamp & 0xFFFFFFFF
-        self._event_timestamp = self._timestamp
+        self.timestamp = timestamp & 0xFFFFFFFF  # of the next packet
+        self._event_timestamp = self.timestamp
         self._marker = 0x80
 
     def packet(self, payload: bytes, frames: int = 1) -> bytes:
         """Return the next packet, holding so many frames."""
         marked_type = self.payload_type | self._marker
-        header = _HEADER.pack(0x80, marked_type, self._sequence, self._timestamp, self._ssrc)
+        header = _HEADER.pack(0x80, marked_type, self._sequence, self.timestamp, self.ssrc)
         self._marker = 0
         self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + frames * self.samples) & 0xFFFFFFFF
+        self.timestamp = (self.timestamp + frames * self.samples) & 0xFFFFFFFF
         return header + payload
 
     def event(self, payload: bytes, payload_type: int, *, begins: bool) -> bytes:
@@ -97,16 +99,16 @@ class Numbering:
         All reports of an event have the timestamp of the one that begins it (RFC 4733 §2.5.1.1).
         """
         if begins:
-            self._event_timestamp = self._timestamp
+            self._event_timestamp = self.timestamp
         marked_type = payload_type | (0x80 if begins else 0)
-        header = _HEADER.pack(0x80, marked_type, self._sequence, self._event_timestamp, self._ssrc)
+        header = _HEADER.pack(0x80, marked_type, self._sequence, self._event_timestamp, self.ssrc)
         self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + self.samples) & 0xFFFFFFFF
+        self.timestamp = (self.timestamp + self.samples) & 0xFFFFFFFF
         return header + payload
 
     def skip(self, frames: int) -> None:
         """Let the time of `frames` pass unsent; the next packet begins a talkspurt."""
-        self._timestamp = (self._timestamp + frames * self.samples) & 0xFFFFFFFF
+        self.timestamp = (self.timestamp + frames * self.samples) & 0xFFFFFFFF
         self._marker = 0x80
 
     def begin_talkspurt(self) -> None:

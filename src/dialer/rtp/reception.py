@@ -9,7 +9,7 @@ _HALF = 1 << 31
 
 
 class Reception:
-    """Statistics of the packets of one sender, fed in the order of their arrival.
+    """Statistics of the packets of one peer, fed in the order of their arrival.
 
     A new SSRC, or a jump in the sequence that goes on from where it landed, begins a new stream:
     the counts go on, sequence and jitter start anew.
@@ -18,8 +18,12 @@ class Reception:
     __slots__ = (
         "_expected_before",
         "_first",
+        "_gap_from",
         "_highest",
+        "_jitters",
         "_jump",
+        "_measured",
+        "_received_before",
         "_seen",
         "_timestamp",
         "_transit",
@@ -28,9 +32,12 @@ class Reception:
         "duplicates",
         "jitter",
         "last_at",
+        "longest_gap",
+        "most_jitter",
         "received",
         "reordered",
         "ssrc",
+        "streams",
     )
 
     def __init__(self, clock_rate: int = 8000) -> None:
@@ -39,8 +46,15 @@ class Reception:
         self.duplicates = 0
         self.reordered = 0
         self.jitter = 0.0  # interarrival jitter, in units of the clock rate
+        self.most_jitter = 0.0  # the greatest that it was
         self.last_at: float | None = None  # seconds, when the last packet came
+        self.longest_gap = 0.0  # seconds between two packets
         self.ssrc: int | None = None
+        self.streams = 0
+        self._gap_from: float | None = None  # None while there is no reason to expect packets
+        self._jitters = 0.0  # the sum of all values that it took
+        self._measured = 0
+        self._received_before = 0
         self._unique = 0
         self._expected_before = 0  # of streams that are over
         self._first = 0
@@ -61,19 +75,50 @@ class Reception:
         return max(0, self.expected - self._unique)
 
     @property
+    def loss(self) -> float:
+        """The share of the packets sent that has not come, 0 to 1."""
+        return self.lost / self.expected if self.expected else 0.0
+
+    @property
+    def expected_of_stream(self) -> int:
+        """Packets of the SSRC heard last that were sent, as far as the sequence numbers tell."""
+        return self._highest - self._first + 1
+
+    @property
+    def received_of_stream(self) -> int:
+        """Packets of the SSRC heard last that came, duplicates included (RFC 3550 §A.3)."""
+        return self.received - self._received_before
+
+    @property
     def highest_sequence(self) -> int:
         """The extended highest sequence number of the stream, -1 before the first packet."""
         return self._highest
 
     @property
     def jitter_seconds(self) -> float:
-        """Interarrival jitter in seconds."""
+        """Interarrival jitter in seconds, as it is now."""
         return self.jitter / self.clock_rate
+
+    @property
+    def mean_jitter_seconds(self) -> float:
+        """The mean of all values that the jitter took, in seconds."""
+        return self._jitters / self._measured / self.clock_rate if self._measured else 0.0
+
+    def pause(self) -> None:
+        """Expect no packets for a while: until the next, time is no gap."""
+        self._gap_from = None
+
+    def end_gap(self, at: float) -> None:
+        """Count the time since the last packet as a gap, if packets were expected."""
+        if self._gap_from is not None:
+            self.longest_gap = max(self.longest_gap, at - self._gap_from)
 
     def add(self, sequence: int, timestamp: int, ssrc: int, at: float) -> None:
         """Count a packet that arrived at `at` seconds on a clock that never steps."""
         self.received += 1
-        self.last_at = at
+        if self._gap_from is not None and at - self._gap_from > self.longest_gap:
+            self.longest_gap = at - self._gap_from
+        self.last_at = self._gap_from = at
         if ssrc != self.ssrc:
             self.ssrc = ssrc
             self._begin(sequence)
@@ -85,6 +130,8 @@ class Reception:
         """Start a stream at `sequence`."""
         if self._highest >= 0:
             self._expected_before = self.expected
+            self._received_before = self.received - 1
+        self.streams += 1
         self._first = self._highest = sequence
         self._seen = 1
         self._unique += 1
@@ -131,5 +178,8 @@ class Reception:
         if self._timestamp is not None:
             difference = (transit - self._transit + _HALF) % (2 * _HALF) - _HALF
             self.jitter += (abs(difference) - self.jitter) / 16
+            self._jitters += self.jitter
+            self._measured += 1
+            self.most_jitter = max(self.most_jitter, self.jitter)
         self._transit = transit
         self._timestamp = timestamp

@@ -84,7 +84,8 @@ class Negotiated:
     `host` is an address literal and `port` where the peer listens. `payload_type` and
     `telephone_event` are the numbers to send with, the latter None if the peer takes no DTMF.
     `direction` is ours. `ptime` is the one of `PACKET_TIMES` that suits the peer. `keys` are those
-    of secure RTP, None where it is plain. `others` is what stands beside the audio.
+    of secure RTP, None where it is plain. `others` is what stands beside the audio. `rtcp` is where
+    the peer wants reports, None where it is the port above.
     """
 
     host: str
@@ -96,6 +97,7 @@ class Negotiated:
     ptime: int = PACKET_TIMES[0]
     keys: Keys | None = None
     others: Sections = _ALONE
+    rtcp: tuple[str, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -191,6 +193,23 @@ def _host(connection: str) -> str:
     return str(address)
 
 
+def _rtcp(audio: _Audio) -> tuple[str, int] | None:
+    """Return where a=rtcp wants reports: a port, or "PORT IN IP4 ADDRESS" (RFC 3605 §2.1).
+
+    One that cannot be read is as good as none, and so is one of the other address family.
+    """
+    port, _, connection = audio.media.rtcp.strip().partition(" ")
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
+        return None
+    if not connection:
+        return audio.host, int(port)
+    try:
+        host = _host(connection)
+    except SdpError:
+        return None
+    return (host, int(port)) if (":" in host) == (":" in audio.host) else None
+
+
 def negotiate(
     codecs: Sequence[str],
     remote: Session,
@@ -214,6 +233,7 @@ def negotiate(
         ptime=audio.packet_time(terms.ptime),
         keys=audio.secured[1] if audio.secured else None,
         others=audio.others,
+        rtcp=_rtcp(audio),
     )
 
 

@@ -77,7 +77,8 @@ class Media:
     """One m= section. `formats` are as written; `codecs` those of them whose meaning is known.
 
     `connection` is the value of the c= line that applies, "" where there is none; `ptime` and
-    `max_ptime` in ms, None where not stated; `cryptos` those a=crypto that we can use.
+    `max_ptime` in ms, None where not stated; `cryptos` those a=crypto that we can use; `rtcp` the
+    value of a=rtcp (RFC 3605), "" without one.
     """
 
     kind: str
@@ -90,6 +91,7 @@ class Media:
     ptime: int | None = None
     max_ptime: int | None = None
     cryptos: tuple[Crypto, ...] = ()
+    rtcp: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class _Level:
     timing: str = "0 0"
     ptime: int | None = None
     max_ptime: int | None = None
+    rtcp: str = ""
     cryptos: list[Crypto] = dataclasses.field(default_factory=list)
     rtpmap: dict[int, Codec] = dataclasses.field(default_factory=dict)
 
@@ -128,13 +131,19 @@ class _Level:
                 self.direction = _DIRECTIONS[name]
             elif name == "rtpmap":
                 self._read_rtpmap(rest)
-            elif name == "ptime":
-                self.ptime = _number(rest.strip(), 1000) or None
-            elif name == "maxptime":
-                self.max_ptime = _number(rest.strip(), 1000) or None
-            elif name == "crypto" and len(self.cryptos) < _MAX_CRYPTOS:
-                with contextlib.suppress(CryptoError):
-                    self.cryptos.append(security_description.parse(rest))
+            else:
+                self._read_other(name, rest)
+
+    def _read_other(self, name: str, rest: str) -> None:
+        if name == "ptime":
+            self.ptime = _number(rest.strip(), 1000) or None
+        elif name == "maxptime":
+            self.max_ptime = _number(rest.strip(), 1000) or None
+        elif name == "rtcp":
+            self.rtcp = rest
+        elif name == "crypto" and len(self.cryptos) < _MAX_CRYPTOS:
+            with contextlib.suppress(CryptoError):
+                self.cryptos.append(security_description.parse(rest))
 
     def _read_rtpmap(self, value: str) -> None:
         """Take "101 telephone-event/8000"; a number of channels may follow."""
@@ -189,6 +198,7 @@ class _Head:
             ptime=level.ptime,
             max_ptime=level.max_ptime,
             cryptos=tuple(level.cryptos),
+            rtcp=level.rtcp,
         )
 
 

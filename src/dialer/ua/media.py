@@ -39,13 +39,13 @@ class MediaPlane:
         self.address = external_address or bind_host
         self.random_bits = random_bits
         self.ports = RtpPorts(bind_host, ports, start=random_bits(15), dscp=dscp)
+        self.cname = f"{random_bits(96):024x}"  # RFC 7022 §4.2: it names nobody
         self._open: set[MediaStream] = set()
         self.ticker = Ticker(clock)
 
     def open(self) -> MediaStream:
         """Bind a port and listen there; raises `NoPortAvailable`. Needs a running event loop."""
-        bound, port = self.ports.bind()
-        stream = MediaStream(self, bound, port)
+        stream = MediaStream(self, self.ports.bind())
         self._open.add(stream)
         return stream
 

@@ -6,6 +6,7 @@ import collections
 import errno
 import ipaddress
 import socket
+from typing import NamedTuple
 
 from dialer.ua.dscp import mark
 
@@ -20,8 +21,22 @@ class NoPortAvailable(MediaError):  # noqa: N818 - it is a state of the host, no
     """Every RTP port of the range is in use, or the host grants no more sockets."""
 
 
+class Pair(NamedTuple):
+    """Non-blocking sockets for RTP, at an even port, and for RTCP at the next.
+
+    There is none for RTCP at the last port of a range that ends with an even one.
+    """
+
+    port: int
+    rtp: socket.socket
+    rtcp: socket.socket | None
+
+
 class RtpPorts:
     """Hands out the even ports of a range (RFC 3550 §11), bound; a port given back rests longest.
+
+    With each comes the odd one above it, for RTCP; a pair of which another program has one is
+    passed over.
 
     `host` is the address literal to bind; `start` turns the range, so that neither two processes
     nor two runs begin at the same port. `dscp` marks what the sockets send, 0 leaves them alone.
@@ -36,11 +51,28 @@ class RtpPorts:
         self.ip_version = ipaddress.ip_address(host).version
         self._dscp = dscp
         self._range = f"{low}-{high}"
+        self._last = high
         self._free = collections.deque(range(low + low % 2, high + 1, 2))
         self._free.rotate(-start)
 
-    def bind(self) -> tuple[socket.socket, int]:
-        """Return a non-blocking socket bound to a free port; raises `NoPortAvailable`."""
+    def bind(self) -> Pair:
+        """Return sockets bound to a free pair of ports; raises `NoPortAvailable`."""
+        for _ in range(len(self._free)):
+            port = self._free.popleft()
+            try:
+                rtp = self._bound(port)
+            except OSError as error:
+                self._pass_over(port, error)
+                continue
+            try:
+                return Pair(port, rtp, self._bound(port + 1) if port < self._last else None)
+            except OSError as error:
+                rtp.close()
+                self._pass_over(port, error)
+        raise NoPortAvailable(f"every even port of {self._range} is in use on {self.host}")
+
+    def _bound(self, port: int) -> socket.socket:
+        """Return a socket bound to a port; raises OSError."""
         family = socket.AF_INET if self.ip_version == 4 else socket.AF_INET6
         try:
             bound = socket.socket(family, socket.SOCK_DGRAM)
@@ -49,25 +81,18 @@ class RtpPorts:
         try:
             bound.setblocking(False)  # noqa: FBT003 - the library's signature
             mark(bound, self._dscp)
-            return bound, self._bind(bound)
+            bound.bind((self.host, port))
         except BaseException:
             bound.close()
             raise
+        return bound
 
-    def _bind(self, bound: socket.socket) -> int:
-        """Bind to the first port that nobody else on this host has."""
-        for _ in range(len(self._free)):
-            port = self._free.popleft()
-            try:
-                bound.bind((self.host, port))
-            except OSError as error:
-                self._free.append(port)
-                if error.errno not in _TAKEN:
-                    where = f"{self.host} port {port}"
-                    raise NoPortAvailable(f"no RTP on {where}: {error.strerror}") from None
-            else:
-                return port
-        raise NoPortAvailable(f"every even port of {self._range} is in use on {self.host}")
+    def _pass_over(self, port: int, error: OSError) -> None:
+        """Put a port back whose pair another program has; raises for what is no matter of ports."""
+        self._free.append(port)
+        if error.errno not in _TAKEN:
+            where = f"{self.host} port {port}"
+            raise NoPortAvailable(f"no RTP on {where}: {error.strerror}") from None
 
     def release(self, port: int) -> None:
         """Take back a port whose socket is closed."""

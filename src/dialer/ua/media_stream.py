@@ -13,17 +13,20 @@ from dialer.rtp.reception import Reception
 from dialer.rtp.telephone_event import TelephoneEvent
 from dialer.sip.sdp import TELEPHONE_EVENT_PAYLOAD_TYPE, SdpError
 from dialer.ua.guard import asked, guarded
+from dialer.ua.media_control import MediaControl
 from dialer.ua.playback import Playback
+from dialer.ua.silence_watch import SilenceWatch
 from dialer.ua.srtp import SecureRtp, SrtpError
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from dialer.rtp.frames import Frames
     from dialer.rtp.pacing import Due
     from dialer.sip.sdp import Negotiated
     from dialer.ua.media import MediaPlane
+    from dialer.ua.media_ports import Pair
+    from dialer.ua.silence_watch import SilenceLimits
     from dialer.ua.transport import Direction
 
 _DATAGRAM = 2048  # octets; G.711 packets have 172 at 20 ms and 492 at 60 ms
@@ -36,28 +39,33 @@ class MediaStream:
     It listens from the start (early media). Once connected it sends a packet every 20, 40 or 60 ms:
     what `play` was given, else what `source` gives, else silence, so that NAT bindings and PBX
     timeouts stay content. `source`, where set, is asked for each frame of 20 ms when its time has
-    come: 160 octets in `codec`, or None. Each of `listeners` hears every packet received;
+    come: 160 octets in `codec`, or None. Each of `listeners` hears every packet of the peer;
     `on_packet(direction, packet, peer)`, where set, every one sent and received, as it is
     unencrypted.
     """
 
-    def __init__(self, plane: MediaPlane, bound: socket.socket, port: int) -> None:
+    def __init__(self, plane: MediaPlane, bound: Pair) -> None:
         self.local_host = plane.ports.host
-        self.local_port = port
+        self.local_port = bound.port
         self.codec: str | None = None  # None until connected
         self.telephone_event: int | None = None  # the payload type, where the peer takes DTMF
+        self.receiving = False  # whether the agreed direction lets the peer send
         self.packets_sent = 0
+        self.octets_sent = 0  # of payload
         self.packets_unsent = 0  # the host refused them: its buffer was full, or it has no route
         self.packets_dropped = 0  # received, but not RTP, not from the peer, or not authentic
+        self.packets_of_noise = 0  # received, comfort noise (RFC 3389)
+        self.suppressing = False  # the last packet was comfort noise: none need follow
         self.secure_only = False  # nothing is received before keys are agreed
+        self.latch = Latch()
+        self.srtp = SecureRtp()
         self.reception = Reception(g711.SAMPLE_RATE)
         self.source: Callable[[], bytes | None] | None = None
         self.listeners: list[Callable[[packet.Packet], None]] = []
         self.on_packet: Callable[[Direction, bytes, tuple[str, int]], None] | None = None
         self._plane = plane
-        self._socket = bound
+        self._socket = bound.rtp
         self._loop = asyncio.get_running_loop()
-        self._latch = Latch()
         self._numbering = packet.Numbering(
             payload_type=0,
             samples=g711.FRAME_SAMPLES,
@@ -65,7 +73,6 @@ class MediaStream:
             sequence=plane.random_bits(15),  # RFC 3711 §3.3.1: far from the wrap that SRTP counts
             timestamp=plane.random_bits(32),
         )
-        self._srtp = SecureRtp()
         self._silence = b""
         self._frames_per_packet = 1
         self._bundle: list[bytes] = []  # frames of the next packet
@@ -73,13 +80,30 @@ class MediaStream:
         self._keys = KeyPresses()
         self._silent_since: float | None = None  # on hold since then
         self._closed = False
-        self._loop.add_reader(bound, self._receive)
+        self._watch: SilenceWatch | None = None
+        self.control = MediaControl(plane, self, bound.rtcp, self._loop)
+        self._loop.add_reader(bound.rtp, self._receive)
 
     @property
     def telephone_event_types(self) -> frozenset[int]:
         """Payload types under which DTMF may come: the one offered, and the peer's own."""
         ours = frozenset({TELEPHONE_EVENT_PAYLOAD_TYPE})
         return ours if self.telephone_event is None else ours | {self.telephone_event}
+
+    @property
+    def ssrc(self) -> int:
+        """The SSRC that we send with."""
+        return self._numbering.ssrc
+
+    @property
+    def timestamp(self) -> int:
+        """The RTP timestamp of the packet that is sent next."""
+        return self._numbering.timestamp
+
+    @property
+    def packet_seconds(self) -> float:
+        """How much audio a packet holds that we send."""
+        return self._frames_per_packet * g711.FRAME_SECONDS
 
     @property
     def packets_received(self) -> int:
@@ -100,8 +124,9 @@ class MediaStream:
             raise SdpError(f"the peer's media address {address} is not {ours}, as ours is")
         self._send_bundle()  # it is in the old codec and under the old key
         if not address.is_unspecified:
-            self._latch.expect((media.host, media.port))
-        self._srtp.use(media.keys)
+            self.latch.expect((media.host, media.port))
+            self.control.agree(media.rtcp or (media.host, media.port + 1))
+        self.srtp.use(media.keys)
         self._frames_per_packet = media.ptime // _FRAME_MS
         self.codec = media.codec
         self.telephone_event = media.telephone_event
@@ -110,6 +135,13 @@ class MediaStream:
         if self._playback is not None:
             self._playback.frames = self._playback.frames.coded_as(media.codec)
         self._set_sending(sending=media.direction.sends and not address.is_unspecified)
+        self._set_receiving(receiving=media.direction.receives and not address.is_unspecified)
+
+    def watch(self, limits: SilenceLimits, on_silent: Callable[[float], None]) -> None:
+        """Call `on_silent(seconds)` once when nothing has come for too long, from now on."""
+        if not self._closed:
+            self._watch = SilenceWatch(self, self._plane.ticker, limits, on_silent)
+            self._watch.begin(self._plane.clock.monotonic())
 
     def play(self, frames: Frames) -> asyncio.Future[bool]:
         """Send `frames` from now on, instead of whatever was playing.
@@ -145,6 +177,10 @@ class MediaStream:
             return
         self._closed = True
         self.stop_playing()
+        self.reception.end_gap(self._plane.clock.monotonic())
+        if self._watch is not None:
+            self._watch.close()
+        self.control.close()
         self._loop.remove_reader(self._socket)
         self._socket.close()
         self._plane.forget(self)
@@ -174,7 +210,7 @@ class MediaStream:
 
     def _send_bundle(self) -> None:
         """Send the frames gathered, as one packet."""
-        if self._latch.destination is None or not self._bundle:
+        if self.latch.destination is None or not self._bundle:
             return
         plain = self._numbering.packet(b"".join(self._bundle), len(self._bundle))
         self._bundle.clear()
@@ -183,16 +219,17 @@ class MediaStream:
             self._playback.finish(whole=True)
 
     def _send_packet(self, plain: bytes) -> None:
-        destination = self._latch.destination
+        destination = self.latch.destination
         if destination is None:
             return
         try:
-            datagram = self._srtp.protect(plain) if self._srtp.agreed else plain
+            datagram = self.srtp.protect(plain) if self.srtp.agreed else plain
             self._socket.sendto(datagram, destination)
         except (OSError, SrtpError):
             self.packets_unsent += 1
         else:
             self.packets_sent += 1
+            self.octets_sent += len(plain) - packet.HEADER_SIZE
             if self.on_packet is not None:
                 guarded(self.on_packet, "sent", plain, destination)
 
@@ -221,10 +258,22 @@ class MediaStream:
         else:
             self._plane.ticker.drop(self)
 
+    def _set_receiving(self, *, receiving: bool) -> None:
+        """Expect packets, or no more; the time on hold is no gap."""
+        if receiving == self.receiving:
+            return
+        self.receiving = receiving
+        now = self._plane.clock.monotonic()
+        if not receiving:
+            self.reception.end_gap(now)
+            self.reception.pause()
+        if self._watch is not None:
+            self._watch.begin(now)
+
     def _unprotected(self, datagram: bytes) -> bytes:
         """Return the RTP packet of a datagram; raises `SrtpError` for one that may be anybody's."""
-        if self._srtp.agreed:
-            return self._srtp.unprotect(datagram)
+        if self.srtp.agreed:
+            return self.srtp.unprotect(datagram)
         if self.secure_only:
             raise SrtpError("no keys are agreed yet")
         return datagram
@@ -236,7 +285,7 @@ class MediaStream:
         except OSError:
             return  # nothing there after all, or word that an earlier packet was refused
         address = source[:2]
-        if not self._latch.allows(address):
+        if not self.latch.allows(address):
             self.packets_dropped += 1
             return
         try:
@@ -245,10 +294,16 @@ class MediaStream:
         except (packet.PacketError, SrtpError):
             self.packets_dropped += 1
             return
-        self._latch.heard(address)
+        if not self.latch.heard(address, received.ssrc, received.sequence):
+            self.packets_dropped += 1
+            return
         now = self._plane.clock.monotonic()
         self._plane.ticker.keep_pace(now)
         self.reception.add(received.sequence, received.timestamp, received.ssrc, now)
+        self.suppressing = received.payload_type == packet.COMFORT_NOISE
+        if self.suppressing:
+            self.packets_of_noise += 1
+            self.reception.pause()
         if self.on_packet is not None:
             guarded(self.on_packet, "received", data, address)
         for listener in tuple(self.listeners):

@@ -57,12 +57,28 @@ class SecureRtp:
         except (pylibsrtp.Error, ValueError) as error:
             raise SrtpError(str(error)) from None
 
+    def protect_control(self, packet: bytes) -> bytes:
+        """Return an RTCP packet encrypted and authenticated; raises `SrtpError`."""
+        assert self._sender is not None
+        try:
+            return self._sender.protect_rtcp(packet)
+        except (pylibsrtp.Error, ValueError) as error:
+            raise SrtpError(str(error)) from None
+
     def unprotect(self, datagram: bytes) -> bytes:
         """Return the RTP packet in a datagram; raises `SrtpError`."""
         assert self._receiver is not None
         try:
             return self._receiver.unprotect(datagram)
         except (pylibsrtp.Error, ValueError) as error:  # ValueError: longer than libsrtp takes
+            raise SrtpError(str(error)) from None
+
+    def unprotect_control(self, datagram: bytes) -> bytes:
+        """Return the RTCP packet in a datagram; raises `SrtpError`."""
+        assert self._receiver is not None
+        try:
+            return self._receiver.unprotect_rtcp(datagram)
+        except (pylibsrtp.Error, ValueError) as error:
             raise SrtpError(str(error)) from None
 
 
