@@ -88,6 +88,24 @@ def _leg(leg: call_models.Leg) -> Iterator[str]:
             f"    talked {found.talk_seconds:.1f} s; RTP packets {found.rtp_packets_sent} sent,"
             f" {found.rtp_packets_received} received"
         )
+    if found.media is not None:
+        yield from _media(found.media)
+
+
+def _media(found: call_models.MediaFigures) -> Iterator[str]:
+    """Yield what we heard, and what the far end says that it heard."""
+    if found.received:
+        yield (
+            f"    heard: {found.lost} lost ({found.loss_percent:g} %), {found.duplicates} twice,"
+            f" {found.reordered} late, {found.dropped} dropped; jitter {found.jitter_ms:g} ms,"
+            f" longest gap {found.longest_gap_ms} ms; MOS {found.mos}"
+        )
+    if found.far_end_mos is not None:
+        trip = "" if found.round_trip_ms is None else f"; round trip {found.round_trip_ms:g} ms"
+        yield (
+            f"    the far end heard: {found.far_end_lost} lost ({found.far_end_loss_percent:g} %),"
+            f" jitter {found.far_end_jitter_ms:g} ms{trip}; MOS {found.far_end_mos}"
+        )
 
 
 def _seconds(began: dt.datetime, at: dt.datetime) -> str:

@@ -74,6 +74,8 @@ class Trunk(Section):
     codecs: tuple[Codec, ...] = ("PCMA", "PCMU")
     ptime: Literal[10, 20, 30, 40, 60] = 20
     srtp: Literal["off", "optional", "required"] = "off"
+    rtp_timeout_seconds: Annotated[float, Field(ge=0, le=86400)] = 60.0
+    rtp_hold_timeout_seconds: Annotated[float, Field(ge=0, le=86400)] = 1800.0
     reliable_provisionals: bool = True
     session_seconds: Annotated[int, Field(ge=0, le=86400)] = 1800
     min_session_seconds: Annotated[int, Field(ge=90, le=86400)] = 90

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -12,6 +14,9 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Metrics:
@@ -94,6 +99,20 @@ class Metrics:
             "RTP frames that left more than one frame after they were due",
             registry=registry,
         )
+        self.media_mos = Histogram(
+            "dialer_call_mos",
+            "Mean opinion score of answered calls, estimated: heard by us, or by the far end",
+            ["trunk", "heard_by"],
+            buckets=(1.5, 2, 2.5, 3, 3.3, 3.6, 3.8, 4, 4.2, 4.3, 4.5),
+            registry=registry,
+        )
+        self.media_loss = Histogram(
+            "dialer_call_rtp_loss_percent",
+            "RTP packets of answered calls that were lost on their way to us, or to the far end",
+            ["trunk", "heard_by"],
+            buckets=(0, 0.1, 0.5, 1, 2, 3, 5, 10, 20, 50, 100),
+            registry=registry,
+        )
         self.engine_loop_lag = Gauge(
             "dialer_engine_loop_lag_seconds",
             "How late the event loop ran the engine's last turn",
@@ -168,6 +187,14 @@ class Metrics:
             method if method in SIP_METHODS else "other",
             "request" if code is None else f"{code // 100}xx",
         ).inc()
+
+    def call_media(self, trunk: str, figures: Mapping[str, Any] | None) -> None:
+        """Take in the figures of a call that is over, as they stand in its record."""
+        for heard_by, prefix in (("us", ""), ("far_end", "far_end_")):
+            if figures is not None and figures[f"{prefix}mos"] is not None:
+                self.media_mos.labels(trunk, heard_by).observe(figures[f"{prefix}mos"])
+                loss = figures[f"{prefix}loss_percent"]
+                self.media_loss.labels(trunk, heard_by).observe(loss)
 
     def text(self) -> bytes:
         """Return everything in Prometheus's text format."""

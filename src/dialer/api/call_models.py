@@ -75,6 +75,32 @@ class Provisional(Answer):
     at: dt.datetime
 
 
+class MediaFigures(Answer):
+    """How the media of a leg was, in figures; what begins with `far_end_` the far end reported."""
+
+    codec: str
+    secured: bool
+    sent: int
+    unsent: int = Field(description="refused by our own host")
+    received: int = Field(description="from the far end, duplicates included")
+    lost: int
+    loss_percent: float
+    duplicates: int
+    reordered: int
+    dropped: int = Field(description="no RTP, not from the far end, or not authentic")
+    comfort_noise: int = Field(description="packets received that stand for silence")
+    streams: int = Field(description="SSRCs received")
+    jitter_ms: float = Field(description="the mean of the estimate of RFC 3550")
+    jitter_most_ms: float
+    longest_gap_ms: int = Field(description="without a packet, hold and announced silence aside")
+    mos: float | None = Field(description="estimate of how the far end sounded, 1 to 4.5")
+    far_end_lost: int | None = Field(description="of our packets; null without a report")
+    far_end_loss_percent: float | None
+    far_end_jitter_ms: float | None
+    far_end_mos: float | None = Field(description="estimate of how we sounded")
+    round_trip_ms: float | None
+
+
 class Evidence(Answer):
     """All that the network said to one INVITE."""
 
@@ -96,6 +122,7 @@ class Evidence(Answer):
     talk_seconds: float
     rtp_packets_sent: int
     rtp_packets_received: int
+    media: MediaFigures | None = Field(default=None, description="null where no RTP was agreed")
 
 
 class Leg(Answer):

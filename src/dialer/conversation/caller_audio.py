@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dialer.rtp import g711
+from dialer.rtp.packet import COMFORT_NOISE
 
 if TYPE_CHECKING:
     from dialer.rtp.packet import Packet
@@ -44,6 +45,9 @@ class CallerAudio:
 
     def take(self, packet: Packet) -> list[Heard]:
         """Return what a packet says; nothing for one that is late or holds no speech."""
+        if packet.payload_type == COMFORT_NOISE:
+            self._idle_frames = _PATIENCE  # silence stands in from the next tick on
+            return []
         codec = CODEC_OF_TYPE.get(packet.payload_type)
         if codec is None or not packet.payload or not self._in_order(packet):
             return []

@@ -239,7 +239,7 @@ class LiveCalls:
             evidence=placer.leg_evidence(result),
             leg_ordinal=live.ordinal,
             flags=placer.flags_of(rule, result),
-            detail=live.said.detail,
+            detail=live.said.detail or placer.detail_of(result),
             conversation=live.said.record,
             report_data=live.said.report_data,
             opted_out=live.said.opted_out,
@@ -297,6 +297,8 @@ class LiveCalls:
             status = end.verdict.status.value
             self._metrics.calls.labels(end.verdict.outcome, status).inc()
             self._log("call over", live, end, status=status)
+            if end.evidence.answered:
+                self._metrics.call_media(live.trunk.trunk.name, end.evidence.media)
             self._recorder.result(end)
         self._forget(live)
 

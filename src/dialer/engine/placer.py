@@ -153,6 +153,7 @@ def leg_evidence(result: sip.CallResult) -> records.LegEvidence:
         talk_seconds=result.talk_seconds,
         rtp_packets_sent=result.rtp_packets_sent,
         rtp_packets_received=result.rtp_packets_received,
+        media=None if result.media is None else dataclasses.asdict(result.media),
     )
 
 
@@ -161,7 +162,16 @@ def flags_of(rule: Rule, result: sip.CallResult | None) -> tuple[str, ...]:
     flags = list(rule.flags)
     if result is not None and result.extra_forks:
         flags.append("extra_forks")
+    if result is not None and result.rtp_timeout is not None:
+        flags.append("rtp_timeout")
     return tuple(dict.fromkeys(flags))
+
+
+def detail_of(result: sip.CallResult) -> str:
+    """Return what there is to say of a call besides its outcome, "" for nothing."""
+    if result.rtp_timeout is None:
+        return ""
+    return f"we hung up: no RTP had come from the far end for {result.rtp_timeout:g} s"
 
 
 def judge(

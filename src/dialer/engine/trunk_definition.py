@@ -126,6 +126,8 @@ def trunk_of(settings: config.Config, one: config.Trunk) -> Trunk:
         keep_alive=one.keep_alive_seconds,
         external_address=one.external_address,
         learn_address=one.learn_address,
+        rtp_timeout=one.rtp_timeout_seconds,
+        rtp_hold_timeout=one.rtp_hold_timeout_seconds,
         reliable_provisionals=one.reliable_provisionals,
         session_expires=one.session_seconds,
         min_session_expires=one.min_session_seconds,

@@ -39,16 +39,26 @@ class Latch:
     packets come `STEADY` in a row is kept. Whoever is quicker than the peer shall not have the call
     for good: a steady source that fits better displaces one that fits worse. The address of the
     SDP fits best, then other ports of that host, then the host that we signal with; so the SDP's
-    own address is never displaced. Only those three are heard before they are steady.
+    own address is never displaced. Only those three are heard before they are steady. An address
+    that a new SDP has left is heard no more: what still comes from there is the old stream.
     """
 
-    __slots__ = ("_candidates", "_favourite", "_rank", "expected", "signalling_host", "source")
+    __slots__ = (
+        "_candidates",
+        "_favourite",
+        "_left",
+        "_rank",
+        "expected",
+        "signalling_host",
+        "source",
+    )
 
     def __init__(self) -> None:
         self.expected: Address | None = None  # from the SDP, None until there is one
         self.signalling_host: str | None = None
         self.source: Address | None = None  # latched to, None until there is one
         self._rank = _NOBODY  # of `source`
+        self._left: Address | None = None  # what the SDP said before
         self._favourite: Address | None = None  # heard while nobody is latched to
         self._candidates: dict[Address, _Candidate] = {}
 
@@ -61,7 +71,7 @@ class Latch:
         """Take the address of the peer's SDP; a new one opens the latch again."""
         if address == self.expected:
             return
-        self.expected = address
+        self._left, self.expected = self.expected, address
         self._candidates.clear()
         self._favourite = None
         if self.source == address:
@@ -91,6 +101,8 @@ class Latch:
     def _fit(self, address: Address) -> int:
         if address == self.expected:
             return _SDP
+        if address == self._left:
+            return _NOBODY
         if self.expected is not None and address[0] == self.expected[0]:
             return _SDP_HOST
         return _SIGNALLING_HOST if address[0] == self.signalling_host else _UNKNOWN

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dialer.rtp.reception import Reception
 
 _REMEMBERED = 8  # of our sender reports, for round trips
+_ROUNDING = 1 / 65536  # seconds by which a delay may be told too long
 _LONGEST_ROUND_TRIP = 60.0  # seconds; more is not a round trip but a mistake
 
 
@@ -137,5 +138,5 @@ class Reports:
         sent_at = self._sender_reports.get(block.last_sr)
         if sent_at is not None:
             took = now - sent_at - block.delay / 65536
-            if 0 <= took <= _LONGEST_ROUND_TRIP:
-                far.round_trip = took
+            if -_ROUNDING <= took <= _LONGEST_ROUND_TRIP:
+                far.round_trip = max(0.0, took)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from dialer.rtp.frames import Frames
 
 
+_QUIETEST = b"\x7f"  # -127 dBov (RFC 3389 §3.1)
+
+
 @dataclasses.dataclass(slots=True)
 class _Talk:
     """Packets on their way to one caller: what is said, then silence, and reports of keys."""
@@ -40,7 +43,17 @@ class _Talk:
         frame = next(self.says, None)
         if frame is None:
             self.left -= 1
+            if self.left <= 0:
+                return self._falls_silent()
         return self.numbering.packet(frame or self.silence)
+
+    def _falls_silent(self) -> bytes:
+        """Return comfort noise, by which a far end says that it is there and stops sending."""
+        numbering = self.numbering
+        speech, numbering.payload_type = numbering.payload_type, packet.COMFORT_NOISE
+        noise = numbering.packet(_QUIETEST)
+        numbering.payload_type = speech
+        return noise
 
 
 class MediaSink(asyncio.DatagramProtocol):

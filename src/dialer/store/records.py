@@ -258,6 +258,7 @@ class LegEvidence:
     talk_seconds: float = 0.0
     rtp_packets_sent: int = 0
     rtp_packets_received: int = 0
+    media: Mapping[str, Any] | None = None  # the figures of `ua.media_figures.MediaFigures`
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

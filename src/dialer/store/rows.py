@@ -43,7 +43,8 @@ SET_EVIDENCE = """
     ringing_at = coalesce(e.ringing_at, l.ringing_at),
     answered_at = coalesce(e.answered_at, l.answered_at),
     ended_at = coalesce(e.ended_at, clock_timestamp()), talk_seconds = e.talk_seconds,
-    rtp_packets_sent = e.rtp_packets_sent, rtp_packets_received = e.rtp_packets_received
+    rtp_packets_sent = e.rtp_packets_sent, rtp_packets_received = e.rtp_packets_received,
+    media = e.media
 """
 
 
@@ -219,6 +220,7 @@ def evidence(row: Row) -> LegEvidence:
         talk_seconds=row["talk_seconds"],
         rtp_packets_sent=row["rtp_packets_sent"],
         rtp_packets_received=row["rtp_packets_received"],
+        media=row["media"],
     )
 
 

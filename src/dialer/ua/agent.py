@@ -275,6 +275,7 @@ class UserAgent:
             return self._unreachable(request, worded, LocalCause.TRANSPORT)
         contact = contact_address(trunk, status.learned_address, target)
         stream = line.media.open()
+        stream.latch.signalling_host = target.host
         try:
             # RFC 8866 §5.2: unique by time; the port keeps calls of one second apart
             session_id = int(self._clock.now().timestamp()) << 16 | stream.local_port

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from dialer.sip.identity import Transport
+    from dialer.ua.media_figures import MediaFigures
 
 
 class LocalCause(enum.StrEnum):
@@ -71,6 +72,9 @@ class Trunk:
     `codecs` in order of preference, of "PCMU" and "PCMA"; `ptime` in milliseconds. `srtp` is
     "off", "optional" or "required" (RFC 4568).
 
+    `rtp_timeout` ends a call after so many seconds without RTP, `rtp_hold_timeout` while none need
+    come; 0 for never.
+
     `from_domain` and `from_user` replace the trunk's host and the caller ID in From.
     `number_form` is how the Request-URI and To carry the number: "sip", "phone" (`user=phone`) or
     "tel". `asserted_by` names the headers that carry the caller ID besides From: of
@@ -108,6 +112,8 @@ class Trunk:
     keep_alive: float = 30.0
     external_address: str | None = None
     learn_address: bool = False
+    rtp_timeout: float = 60.0
+    rtp_hold_timeout: float = 1800.0
     reliable_provisionals: bool = True
     session_expires: int = 1800
     min_session_expires: int = 90
@@ -216,7 +222,8 @@ class CallResult:
     `reasons` holds every Reason header value seen, oldest first (RFC 3326), also those of a 1xx
     and of the BYE; `q850_cause` is the last Q.850 cause among them that came before or with the
     final response. `answered` says that a 2xx with usable media came in time. Times are
-    wall-clock; `talk_seconds` is measured on the monotonic clock.
+    wall-clock; `talk_seconds` is measured on the monotonic clock. `media` is None where no RTP
+    was ever agreed; `rtp_timeout` the seconds of silence for which we ended the call.
     """
 
     call_id: str
@@ -240,3 +247,5 @@ class CallResult:
     talk_seconds: float = 0.0
     rtp_packets_sent: int = 0
     rtp_packets_received: int = 0
+    media: MediaFigures | None = None
+    rtp_timeout: float | None = None

@@ -22,8 +22,10 @@ from dialer.ua.call import (
     Provisional,
 )
 from dialer.ua.guard import guarded
+from dialer.ua.media_figures import figures_of
 from dialer.ua.reason import q850_cause
 from dialer.ua.session import UNUSABLE
+from dialer.ua.silence_watch import SilenceLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,9 +214,13 @@ class OutboundCall:
         now = self._clock.now()
         self._note(answered=True, answered_at=now)
         self._set_timer(self.request.max_talk, self._bye)
+        trunk = self.request.trunk
+        limits = SilenceLimits(trunk.rtp_timeout, trunk.rtp_hold_timeout)
+        self.media.watch(limits, self._fell_silent)
         guarded(self._on_event, Answered(dialog_identity(event.dialog), now))
 
     def _resent(self, event: effects.InviteResent) -> None:
+        self.media.latch.signalling_host = event.leg.target_host
         self._sent(leg_identity(event.leg))
 
     def _refused(self, event: effects.FinalReceived) -> None:
@@ -307,6 +313,11 @@ class OutboundCall:
         driver = self._route.driver
         driver.perform(driver.endpoint.cancel(self.call_id, self._clock.monotonic()))
 
+    def _fell_silent(self, seconds: float) -> None:
+        _log.info("no RTP: the call is ended", call_id=self.call_id, seconds=seconds)
+        self._note(rtp_timeout=seconds)
+        self._bye()
+
     def _bye(self) -> None:
         if self._hung_up or self._result.done():
             return
@@ -330,11 +341,12 @@ class OutboundCall:
             self._note(talk_seconds=ended - self._talk_began)
         self._note(local_cause=cause, hung_up_by=hung_up_by, ended_at=self._clock.now())
         if self._prepared.route is not None:
+            self.media.close()  # it counts the last gap, too
             self._note(
                 rtp_packets_sent=self.media.packets_sent,
                 rtp_packets_received=self.media.packets_received,
+                media=figures_of(self.media),
             )
-            self.media.close()
         self._result.set_result(self._known)
         self._on_over(self)
 

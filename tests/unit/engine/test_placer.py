@@ -16,6 +16,7 @@ from dialer.engine import placer
 from dialer.engine.trunk_definition import TrunkDefinition
 from dialer.store import attempt_records, records
 from dialer.ua import call as sip
+from dialer.ua.media_figures import MediaFigures
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 TABLE = OutcomeTable.default()
@@ -127,6 +128,22 @@ def test_a_bye_is_an_answer_whose_2xx_was_lost():
     assert placer.evidence_of(result).answered
 
 
+FIGURES = MediaFigures(
+    codec="PCMU", secured=False, sent=125, unsent=0, received=124, lost=1, loss_percent=0.8,
+    duplicates=0, reordered=0, dropped=0, comfort_noise=0, streams=1, jitter_ms=0.5,
+    jitter_most_ms=2.0, longest_gap_ms=41, mos=4.2, far_end_lost=None, far_end_loss_percent=None,
+    far_end_jitter_ms=None, far_end_mos=None, round_trip_ms=None,
+)  # fmt: skip
+
+
+def test_a_call_that_fell_silent_is_marked_and_explained():
+    silent = sip.CallResult("abc", code=200, answered=True, rtp_timeout=60.0)
+    rule = OutcomeTable.default().rule_for(placer.evidence_of(silent))
+    assert (rule.outcome, placer.flags_of(rule, silent)) == ("answered", ("rtp_timeout",))
+    assert placer.detail_of(silent) == "we hung up: no RTP had come from the far end for 60 s"
+    assert placer.detail_of(sip.CallResult("abc")) == ""
+
+
 def test_all_of_a_result_is_kept_as_evidence():
     times = {
         name: NOW + dt.timedelta(seconds=n)
@@ -149,6 +166,7 @@ def test_all_of_a_result_is_kept_as_evidence():
         talk_seconds=2.5,
         rtp_packets_sent=125,
         rtp_packets_received=124,
+        media=FIGURES,
         **times,
     )
     kept = placer.leg_evidence(result)
@@ -166,6 +184,7 @@ def test_all_of_a_result_is_kept_as_evidence():
         talk_seconds=2.5,
         rtp_packets_sent=125,
         rtp_packets_received=124,
+        media=dataclasses.asdict(FIGURES),
         **times,
     )
     empty = records.LegEvidence()

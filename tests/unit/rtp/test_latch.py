@@ -130,6 +130,22 @@ def test_a_new_sdp_address_opens_the_latch(latch):
     assert not any(heard(latch, NAT))
 
 
+def test_an_address_that_the_sdp_has_left_is_heard_no_more_until_it_comes_back(latch):
+    heard(latch, SDP)
+    moved = (SDP[0], 4010)
+    latch.expect(moved)
+    assert not any(heard(latch, SDP, 50))
+    assert latch.destination == moved
+    latch.expect(SDP)
+    assert all(heard(latch, SDP))
+
+
+def test_a_peer_behind_nat_may_keep_its_source_over_a_new_sdp(latch):
+    heard(latch, NAT)
+    latch.expect((SDP[0], 4010))
+    assert heard(latch, NAT)[-1]
+
+
 def test_the_same_sdp_address_again_changes_nothing(latch):
     heard(latch, NAT)
     latch.expect(SDP)

@@ -81,7 +81,32 @@ function evidence(leg) {
     ["Rule of this leg", leg.rule ? h("code", null, leg.rule) : null],
     ["Hung up by", said.hung_up_by ? whoHungUp(said.hung_up_by) : null],
     ["RTP packets", said.answered ? `${said.rtp_packets_sent} sent, ${said.rtp_packets_received} received` : null],
+    ...mediaFacts(said.media),
     ["SIP Call-ID", h("code", null, leg.sip_call_id)],
+  ];
+}
+
+function mediaFacts(media) {
+  if (!media) return [];
+  const heard = media.received
+    ? `MOS ${media.mos}; ${media.lost} lost (${media.loss_percent} %), jitter ${media.jitter_ms} ms, longest gap ${media.longest_gap_ms} ms`
+    : "nothing";
+  const told = media.far_end_mos === null
+    ? "no report came"
+    : `MOS ${media.far_end_mos}; ${media.far_end_lost} lost (${media.far_end_loss_percent} %), jitter ${media.far_end_jitter_ms} ms`;
+  const odd = [
+    [media.duplicates, "twice"],
+    [media.reordered, "late"],
+    [media.dropped, "dropped"],
+    [media.comfort_noise, "of comfort noise"],
+    [media.unsent, "not sent by our host"],
+  ].filter(([count]) => count);
+  return [
+    ["Codec", media.secured ? `${media.codec}, encrypted` : media.codec],
+    ["We heard", heard],
+    ["Far end heard", told],
+    ["Round trip", media.round_trip_ms === null ? null : `${media.round_trip_ms} ms`],
+    ["Other packets", odd.length ? odd.map(([count, what]) => `${count} ${what}`).join(", ") : null],
   ];
 }
 
