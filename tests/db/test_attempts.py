@@ -184,6 +184,7 @@ async def test_a_result_keeps_all_its_evidence(pool):
         talk_seconds=1.5,
         rtp_packets_sent=3,
         rtp_packets_received=4,
+        media={"mos": 4.2, "lost": 3, "round_trip_ms": None},
     )
     later = scene.soon()
     result = AttemptResult(
@@ -200,6 +201,7 @@ async def test_a_result_keeps_all_its_evidence(pool):
     assert written.retry_after == 2**31 - 1
     assert written.reasons == evidence.reasons
     assert written.provisionals == evidence.provisionals
+    assert written.media == evidence.media
     assert (written.code, written.q850, written.talk_seconds) == (486, 17, 1.5)
 
 

@@ -102,3 +102,14 @@ def test_silence_that_took_longer_than_the_hole_does_not_turn_time_back():
         heard.tick()
     [one] = heard.take(packet(2))
     assert one.milliseconds == 20 + 4 * 20
+
+
+def test_comfort_noise_is_silence_at_once_and_no_speech():
+    heard = CallerAudio()
+    heard.take(packet(0))
+    assert heard.take(packet(1, b"\x7f", payload_type=13)) == []
+    assert [tuple(heard.tick()) for _ in range(3)] == [
+        (SILENCE, 20 * place) for place in range(1, 4)
+    ]
+    [one] = heard.take(packet(2, timestamp=160 * 50))  # nothing was sent meanwhile
+    assert one.milliseconds == 1000

@@ -407,3 +407,26 @@ def test_nothing_a_peer_sends_raises_anything_but_an_sdp_error(body):
     assert len(again.media) == len(session.media)
     assert b"\r\n\r\n" not in answer
     assert b"\r" not in answer.replace(b"\r\n", b"")
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        ("4711", ("192.0.2.9", 4711)),
+        ("4711 IN IP4 198.51.100.7", ("198.51.100.7", 4711)),
+        ("4711 IN IP6 2001:db8::1", None),
+        ("4711 IN IP4 224.0.0.1", None),
+        ("4711 IN IP4 example.com", None),
+        ("0", None),
+        ("65536", None),
+        ("-1", None),
+        ("a port", None),
+        ("", None),
+    ],
+)
+def test_the_place_for_reports_is_told_or_is_the_next_port(value, where):
+    assert negotiated("m=audio 4000 RTP/AVP 0", f"a=rtcp:{value}").rtcp == where
+
+
+def test_no_place_for_reports_is_the_next_port():
+    assert negotiated("m=audio 4000 RTP/AVP 0").rtcp is None
