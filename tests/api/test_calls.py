@@ -40,7 +40,14 @@ EVIDENCE = LegEvidence(
     first_provisional_at=SENT + dt.timedelta(seconds=1),
     ringing_at=SENT + dt.timedelta(seconds=2),
     ended_at=SENT + dt.timedelta(seconds=3),
-)
+    media={
+        "codec": "PCMA", "secured": False, "sent": 150, "unsent": 0, "received": 149, "lost": 1,
+        "loss_percent": 0.67, "duplicates": 0, "reordered": 2, "dropped": 3, "comfort_noise": 0,
+        "streams": 1, "jitter_ms": 0.41, "jitter_most_ms": 2.5, "longest_gap_ms": 41, "mos": 4.33,
+        "far_end_lost": 2, "far_end_loss_percent": 1.33, "far_end_jitter_ms": 0.5,
+        "far_end_mos": 4.29, "round_trip_ms": None,
+    },
+)  # fmt: skip
 
 
 def identity(call_id):
@@ -139,6 +146,7 @@ async def test_a_call_with_all_its_evidence(api, pool, path, node):
         (180, "Ringing"),
     ]
     assert evidence["rang"] is True
+    assert evidence["media"] == EVIDENCE.media
     assert evidence["sent_at"] == "2026-05-06T07:08:09.123456Z"
 
 

@@ -93,3 +93,21 @@ async def test_media_that_one_side_must_have_and_the_other_has_not(
     trunk = dataclasses.replace(asterisk.trunk(account), srtp=srtp)
     result = await (await user_agent()).call(CallRequest(trunk, "1001", "15550100"))
     assert (result.code, result.answered) == (488, False)
+
+
+@pytest.mark.parametrize(("account", "srtp"), [("dialer-srtp", "required"), ("dialer", "off")])
+async def test_asterisk_and_we_report_to_each_other(asterisk, user_agent, account, srtp):
+    """Its first report comes after five seconds; with keys agreed, reports are encrypted too."""
+    trunk = dataclasses.replace(asterisk.trunk(account), srtp=srtp)
+    call, _, up = await place(await user_agent(), CallRequest(trunk, "1002", "15550100"))
+    async with asyncio.timeout(30):
+        await up.wait()
+        while call.media.control.reports.far_end.round_trip is None:  # noqa: ASYNC110 - the stream has no event for this
+            await asyncio.sleep(0.1)
+    call.hang_up()
+    media = (await call.result).media
+    assert (media.secured, media.far_end_lost) == (srtp == "required", 0)
+    assert (media.lost, media.dropped, call.media.control.packets_dropped) == (0, 0, 0)
+    assert 0 <= media.round_trip_ms < 200
+    assert media.mos > 4
+    assert media.far_end_mos > 4

@@ -109,6 +109,7 @@ class MediaSink(asyncio.DatagramProtocol):
         if talk is None:
             return
         talk.telephone_event = payload_type
+        talk.left = max(talk.left, 1)  # it falls silent after the keys
         talk.keys.add(keys, events=True)
         self._talks[caller] = talk
         self._begin()
