@@ -55,7 +55,7 @@ class Reports:
         self._packets_told = 0
         self._sender_reports: collections.OrderedDict[int, float] = collections.OrderedDict()
         self._heard: tuple[int, int, float] | None = None  # SSRC, middle of its NTP, when
-        self._their_packets: int | None = None
+        self._their_packets = 0  # sent, as they last said
 
     def write(self, sent: Sent, now: float, unix_seconds: float, *, last: bool = False) -> bytes:
         """Return the report that is due, `last` with a goodbye.
@@ -89,7 +89,7 @@ class Reports:
         for packet in rtcp.parse(datagram):
             if isinstance(packet, rtcp.SenderReport):
                 self._heard = packet.ssrc, rtcp.middle_of(packet.ntp), now
-                silent = self._their_packets in (None, packet.packets)
+                silent = packet.packets == self._their_packets
                 self._their_packets = packet.packets
             if isinstance(packet, rtcp.SenderReport | rtcp.ReceiverReport):
                 for block in packet.blocks:
