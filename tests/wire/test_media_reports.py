@@ -225,3 +225,14 @@ async def test_a_flood_of_strangers_costs_little_and_changes_nothing(pair):
     assert pair.left.packets_received == received
     await pair.clock.elapse(0.1)
     assert pair.left.packets_received > received
+
+
+async def test_reports_follow_the_packets_of_a_peer_behind_nat(pair):
+    """The SDP names a port where nobody is; the peer's packets come from another."""
+    nobody = Negotiated("127.0.0.1", 9, "PCMU", 0)
+    pair.left.connect(nobody)
+    pair.right.connect(Negotiated("127.0.0.1", pair.left.local_port, "PCMU", 0))
+    await pair.clock.elapse(20)
+    assert pair.left.latch.source == ("127.0.0.1", pair.right.local_port)
+    assert pair.right.control.reports.far_end.reports >= 2
+    assert pair.right.control.reports.far_end.round_trip is not None
