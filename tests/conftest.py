@@ -17,12 +17,16 @@ import uuid
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import pytest
 from tests.audit import find_broken_invariants
 
 from dialer.store import migrate
 from dialer.store import pool as store_pool
 from dialer.store.embedded import EmbeddedPostgres
+
+hypothesis.settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("no deadline")
 
 FOLDER = "DIALER_TEST_SERVER"  # environment: where the processes of a test run meet
 START_PATIENCE = 120.0  # seconds

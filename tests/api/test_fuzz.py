@@ -30,7 +30,6 @@ SETTINGS = hypothesis.settings(
     max_examples=EXAMPLES,
     derandomize=True,  # the same requests in every run
     database=None,
-    deadline=None,
     suppress_health_check=list(hypothesis.HealthCheck),
     phases=[hypothesis.Phase.generate],  # a failure shows its request as it was sent
 )

@@ -284,7 +284,7 @@ def _inside_in(found, zone, at):
     return False
 
 
-@hypothesis.settings(deadline=None, max_examples=80)
+@hypothesis.settings(max_examples=80)
 @hypothesis.given(calendars, moments)
 def test_for_any_settings_the_next_attempt_lies_inside_a_window_or_the_reason_is_given(found, at):
     first = found.first_open(at)
@@ -303,7 +303,7 @@ def test_for_any_settings_the_next_attempt_lies_inside_a_window_or_the_reason_is
     assert inside(found, first + span - MINUTE)
 
 
-@hypothesis.settings(deadline=None, max_examples=40)
+@hypothesis.settings(max_examples=40)
 @hypothesis.given(calendars, moments)
 def test_no_window_is_passed_over_by_more_than_a_change_of_the_clock(found, at):
     first = found.first_open(at)
