@@ -151,6 +151,25 @@ async def test_texts_can_be_said_where_the_configuration_has_a_speech_command(po
             assert (await api("PATCH", path, json={"on_answer": kept}))["on_answer"] == kept
 
 
+async def test_a_mistake_deep_in_a_menu_is_told_by_a_pointer_into_the_body(pool, serve):
+    below = {"name": "", "prompt": {}, "branches": {"Q": {"set": {"x": None}}}}
+    menu = {
+        "kind": "gather",
+        "name": "m",
+        "prompt": {"file": "a"},
+        "branches": {"1": {"menu": below}},
+    }
+    async with serve(pool) as api:
+        problem = await api("POST", "/v1/campaigns", 422, json={**SETTINGS, "on_answer": menu})
+    where = "/on_answer/branches/1/menu"
+    assert [error["pointer"] for error in problem["errors"]] == [
+        f"{where}/name",
+        f"{where}/prompt",
+        f"{where}/branches/Q",
+        f"{where}/branches/Q/set/x",
+    ]
+
+
 async def test_a_message_for_machines_must_be_there(pool, serve, tmp_path):
     wanted = {"machine": "leave_message", "message": "none.wav"}
     answer = {"kind": "prompt", "file": "hello.wav", "machine_detection": wanted}
@@ -181,7 +200,7 @@ async def test_a_message_for_machines_must_be_there(pool, serve, tmp_path):
             "/on_answer/fallback/file",
             "there is no prompt 'none.wav'",
         ),
-        ({"url": "https://b.example"}, "/on_answer/bot/url", "should match pattern"),
+        ({"url": "https://b.example"}, "/on_answer/url", "should match pattern"),
     ],
 )
 async def test_a_bot_that_the_configuration_does_not_allow_is_refused(

@@ -9,6 +9,7 @@ import typing
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pydantic
+import pydantic_core
 from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -64,7 +65,7 @@ def query(request: web.Request, model: type[Model]) -> Model:
     try:
         return model.model_validate(values)
     except pydantic.ValidationError as error:
-        found = [(where.removeprefix("/"), what) for where, what in explain(error)]
+        found = [(where.removeprefix("/"), what) for where, what in explain(error, values)]
         raise invalid(found, "query parameter") from None
 
 
@@ -98,7 +99,7 @@ def parse(data: bytes, shape: pydantic.TypeAdapter[T]) -> T:
         first = error.errors(include_url=False)[0]
         if first["type"] == "json_invalid":
             raise Problem(400, f"body: not valid JSON: {first['ctx']['error']}") from None
-        raise invalid(explain(error), "body") from None
+        raise invalid(explain(error, pydantic_core.from_json(data)), "body") from None
 
 
 async def whole_body(request: web.Request, settings: ApiSettings) -> bytes:

@@ -14,7 +14,7 @@ from dialer.api.context import context_of, told_path
 from dialer.store.errors import NotFound, Refused, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pydantic
     from aiohttp.typedefs import Handler
@@ -72,12 +72,28 @@ def invalid(errors: Sequence[tuple[str, str]], where: str) -> Problem:
     )
 
 
-def explain(error: pydantic.ValidationError) -> list[tuple[str, str]]:
-    """Return each of pydantic's errors as (JSON pointer, sentence)."""
-    return [
-        (pointer(found["loc"]), _sentence(found))
-        for found in error.errors(include_url=False, include_context=False)
-    ]
+def explain(error: pydantic.ValidationError, document: object) -> list[tuple[str, str]]:
+    """Return pydantic's errors as (JSON pointer into the document, sentence), one for each place.
+
+    Of a value that may be of several types, the first one's error stands for all.
+    """
+    told: dict[str, str] = {}
+    for found in error.errors(include_url=False, include_context=False):
+        told.setdefault(pointer(_place(found, document)), _sentence(found))
+    return list(told.items())
+
+
+def _place(found: ErrorDetails, document: object) -> Iterator[int | str]:
+    """Yield where an error is, without what pydantic says besides: which type of a union it is."""
+    last = len(found["loc"]) - 1
+    for position, part in enumerate(found["loc"]):
+        if (isinstance(document, dict) and part in document) or (
+            isinstance(document, list) and isinstance(part, int) and part < len(document)
+        ):
+            document = document[part]
+            yield part
+        elif found["type"] == "missing" and position == last:
+            yield part
 
 
 def pointer(location: Iterable[int | str]) -> str:
