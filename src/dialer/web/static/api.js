@@ -12,6 +12,10 @@ export class Problem extends Error {
 
 let onSignedOut = () => {};
 
+// The keys of changes whose answer has not come, by what was asked: it is done once, even if a
+// person has to press again.
+const unsettled = new Map();
+
 /** Call `handler` where the API says that nobody is signed in any more. */
 export function whenSignedOut(handler) {
   onSignedOut = handler;
@@ -29,9 +33,15 @@ export function url(path, query = {}) {
   return text ? `${path}?${text}` : path;
 }
 
-/** Send a request and return the answer's JSON, null where it has none; throws Problem. */
-export async function ask(method, path, { query, json, body, type, signal } = {}) {
+/** Send a request and return the answer's JSON, null where it has none; throws Problem.
+ *
+ * With `version`, the thing that is changed must still have it: else the answer is 412.
+ */
+export async function ask(method, path, { query, json, body, type, signal, version } = {}) {
   const headers = {};
+  const asked = JSON.stringify([method, url(path, query), json, version]);
+  if (version !== undefined) headers["If-Match"] = `"${version}"`;
+  if (json !== undefined && path !== "/v1/session") headers["Idempotency-Key"] = keyOf(asked);
   if (json !== undefined) headers["Content-Type"] = "application/json";
   else if (type) headers["Content-Type"] = type;
   let response;
@@ -48,11 +58,26 @@ export async function ask(method, path, { query, json, body, type, signal } = {}
       detail: "The service cannot be reached. Check that it runs and that this machine is connected.",
     });
   }
+  if (isSettled(response)) unsettled.delete(asked);
   const text = await response.text();
   if (response.ok) return text ? JSON.parse(text) : null;
   const problem = new Problem(response.status, parsed(text));
   if (problem.status === 401 && path !== "/v1/session") onSignedOut();
   throw problem;
+}
+
+function keyOf(asked) {
+  if (!unsettled.has(asked)) {
+    const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is for pages over https
+    unsettled.set(asked, [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(""));
+  }
+  return unsettled.get(asked);
+}
+
+/** Whether an answer is the last word: the others may be given anew to the same request. */
+function isSettled(response) {
+  const passing = [408, 425, 429].includes(response.status) || response.status >= 500;
+  return !passing && !response.headers.has("Retry-After");
 }
 
 function parsed(text) {
@@ -65,5 +90,5 @@ function parsed(text) {
 
 export const get = (path, query, signal) => ask("GET", path, { query, signal });
 export const post = (path, json = {}, query = undefined) => ask("POST", path, { json, query });
-export const patch = (path, json) => ask("PATCH", path, { json });
+export const patch = (path, json, version) => ask("PATCH", path, { json, version });
 export const del = (path, query) => ask("DELETE", path, { query });

@@ -9,10 +9,10 @@ let counter = 0;
 /** Open a form in a dialog.
  *
  * `fields` are its content; `submit(form)` does the work and may throw Problem, which is shown in
- * the dialog, beside the field that it is about where there is one. Resolves with what `submit`
+ * the dialog, beside the field that it is about where there is one: `place` as of showProblem. Resolves with what `submit`
  * returned, or undefined where the person closed it.
  */
-export function ask({ title, text, fields = [], confirm, tone = "primary", wide = false, submit }) {
+export function ask({ title, text, fields = [], confirm, tone = "primary", wide = false, place, submit }) {
   return new Promise((resolve) => {
     const id = `dialog-${++counter}`;
     let result;
@@ -31,7 +31,7 @@ export function ask({ title, text, fields = [], confirm, tone = "primary", wide 
             result = await submit(form);
             dialog.close();
           } catch (error) {
-            showProblem(form, problems, error);
+            showProblem(form, problems, error, place);
           } finally {
             go.disabled = false;
           }
@@ -76,32 +76,49 @@ function open(dialog, closed) {
   dialog.showModal();
 }
 
-/** Show a refusal above a form, and each of its faults at the field with that `name`. */
-export function showProblem(form, place, error) {
-  for (const old of form.querySelectorAll(".fault")) old.remove();
-  for (const field of form.querySelectorAll("[aria-invalid]")) {
-    field.removeAttribute("aria-invalid");
-    field.removeAttribute("aria-describedby");
-  }
-  const unplaced = [];
-  let first = null;
-  for (const fault of error.errors ?? []) {
-    const name = fault.pointer.split("/")[1] ?? fault.pointer;
-    const field = form.querySelector(`[name="${CSS.escape(name)}"]`);
-    if (!field || !field.closest(".field")) {
-      unplaced.push(fault);
-      continue;
-    }
-    const id = `fault-${++counter}`;
-    field.closest(".field").append(h("p", { class: "fault", id }, fault.detail));
-    field.setAttribute("aria-invalid", "true");
-    field.setAttribute("aria-describedby", id);
-    first ??= field;
-  }
-  const placed = first !== null && unplaced.length === 0;
+/** Show a refusal above a form, and each of its faults at its field.
+ *
+ * `placed(path)` returns the control for the parts of a fault's JSON pointer; without it, or where
+ * it knows none, it is the one with that `name`. A Mistake brings its control with it.
+ */
+export function showProblem(form, place, error, placed = () => null) {
+  forget(form);
+  const faults = error.control ? [{ control: error.control, detail: error.message }] : found(form, error, placed);
+  const seen = faults.filter((fault) => fault.control);
+  for (const { control, detail } of seen) mark(control, detail);
+  const said = seen.length && seen.length === faults.length;
   place.replaceChildren(
-    note("bad", placed ? "Some of this does not fit; it is said beside each field." : error.message),
+    note("bad", said ? "Some of this does not fit; it is said beside each field." : error.message, error.action),
   );
-  if (first) first.focus();
+  if (seen.length) seen[0].control.focus();
   else place.scrollIntoView({ block: "nearest" });
+}
+
+function found(form, error, placed) {
+  return (error.errors ?? []).map(({ pointer, detail }) => {
+    const path = pointer.split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+    if (path.length > 1) path.shift(); // the empty one before the first slash
+    const control = placed(path) ?? form.querySelector(`[name="${CSS.escape(path[0])}"]`);
+    return { detail, control: control?.closest(".field, .check") ? control : null };
+  });
+}
+
+function mark(control, detail) {
+  const id = `fault-${++counter}`;
+  for (let fold = control.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  control.closest(".field, .check").append(h("p", { class: "fault", id }, detail));
+  control.setAttribute("aria-invalid", "true");
+  control.setAttribute("aria-describedby", [...describedBy(control), id].join(" "));
+}
+
+const describedBy = (control) => (control.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
+
+function forget(form) {
+  for (const old of form.querySelectorAll(".fault")) old.remove();
+  for (const control of form.querySelectorAll("[aria-invalid]")) {
+    control.removeAttribute("aria-invalid");
+    const hints = describedBy(control).filter((id) => !id.startsWith("fault-"));
+    if (hints.length) control.setAttribute("aria-describedby", hints.join(" "));
+    else control.removeAttribute("aria-describedby");
+  }
 }

@@ -27,7 +27,7 @@ export function area(name, label, { value = "", hint, wide = true, ...more } = {
   );
 }
 
-export function select(name, label, options, { value, hint, onchange } = {}) {
+export function select(name, label, options, { value, hint, ...more } = {}) {
   const id = `field-${++counter}`;
   return h(
     "div",
@@ -35,18 +35,18 @@ export function select(name, label, options, { value, hint, onchange } = {}) {
     h("label", { for: id }, label),
     h(
       "select",
-      { id, name, class: "input", value, onchange, ...hinted(id, hint) },
+      { id, name, class: "input", value, ...hinted(id, hint), ...more },
       options.map(([slug, words]) => h("option", { value: slug }, words)),
     ),
     hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null,
   );
 }
 
-export function check(name, label, { checked = false, hint, value = "on", type = "checkbox" } = {}) {
+export function check(name, label, { checked = false, hint, value = "on", type = "checkbox", ...more } = {}) {
   return h(
     "label",
     { class: "check" },
-    h("input", { type, name, value, checked }),
+    h("input", { type, name, value, checked, ...more }),
     h("span", null, label, hint ? h("span", { class: "hint" }, hint) : null),
   );
 }

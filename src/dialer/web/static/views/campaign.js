@@ -12,7 +12,9 @@ import { table } from "../parts/table.js";
 import { url } from "../api.js";
 import { may } from "../session.js";
 import { PAUSE_REASONS, spoken } from "../words.js";
+import { answerSummary } from "./answer/summary.js";
 import * as actions from "./campaign_actions.js";
+import { edit } from "./campaign_edit.js";
 import { callFilters, callQuery, callTable } from "./call_rows.js";
 import { settingsFacts } from "./campaign_form.js";
 
@@ -84,10 +86,11 @@ function page(path, asked, { one, live, calls, imports, totals }, refresh) {
     callsCard(path, asked, calls, all, one, refresh),
     all ? card("Reports", reports(one.id)) : null,
     imports.items.length ? card("Lists", importTable(imports.items), { flush: true }) : null,
+    card("When somebody answers", answerSummary(one.on_answer)),
     card("Settings", facts(settingsFacts(one)), {
       beside:
         may("operator") && one.status !== "finished"
-          ? button("Change", { picture: "edit", small: true, onclick: () => then(actions.edit(one), refresh) })
+          ? button("Change", { picture: "edit", small: true, onclick: () => then(edit(one), refresh) })
           : null,
     }),
   );
@@ -129,7 +132,7 @@ function whatCanBeDone(one, refresh) {
       h(
         "div",
         { class: "menu-list" },
-        open ? entry("Change settings", "edit", act(actions.edit)) : null,
+        open ? entry("Change settings", "edit", act(edit)) : null,
         entry("Clone", "copy", act(actions.clone)),
         open && one.status !== "draft" ? entry("Requeue calls", "repeat", act(actions.requeue)) : null,
         entry("Remove numbers", "ban", act(actions.removeNumbers)),

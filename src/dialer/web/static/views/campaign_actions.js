@@ -1,6 +1,6 @@
 // What can be done to a campaign, each with the question that it deserves.
 
-import { del, get, patch, post } from "../api.js";
+import { del, get, post } from "../api.js";
 import { h } from "../dom.js";
 import { count, plural } from "../format.js";
 import { ask, show } from "../parts/dialog.js";
@@ -10,7 +10,6 @@ import { toast } from "../parts/toast.js";
 import { listPicker, listReport, sendList } from "../parts/upload.js";
 import { go } from "../router.js";
 import { CALL_STATUSES, REQUEUED_STATUSES } from "../words.js";
-import { changed, readSettings, settingsFields } from "./campaign_form.js";
 
 const path = (campaign) => `/v1/campaigns/${campaign.id}`;
 
@@ -161,21 +160,5 @@ export async function removeNumbers(campaign) {
       h("p", null, `${plural(removed.removed, "number")} removed, ${count(removed.kept)} kept.`),
       kept.length ? h("ul", null, kept.map((one) => h("li", null, `${one.phone}: ${one.reason}`))) : null,
     ),
-  });
-}
-
-export async function edit(campaign) {
-  const trunks = await get("/v1/trunks");
-  return ask({
-    title: `Settings of ${campaign.name}`,
-    text: "Changes hold for every call that has not begun.",
-    fields: h("div", { class: "stack" }, settingsFields(campaign, trunks.items)),
-    confirm: "Save",
-    wide: true,
-    submit: async (form) => {
-      const changes = changed(campaign, readSettings(form, campaign));
-      if (Object.keys(changes).length) await patch(path(campaign), changes);
-      toast("Settings saved");
-    },
   });
 }

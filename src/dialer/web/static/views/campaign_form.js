@@ -1,10 +1,11 @@
 // The settings of a campaign as a form, for a new one and for changes.
 
 import { h } from "../dom.js";
-import { zoneName } from "../format.js";
+import { duration, zoneName } from "../format.js";
 import * as fields from "../parts/fields.js";
 import { readWindows, windowRows } from "../parts/windows.js";
 import { spoken } from "../words.js";
+import { answerEditor } from "./answer/editor.js";
 
 export const DEFAULTS = {
   name: "",
@@ -43,8 +44,21 @@ function section(title, text, ...content) {
   );
 }
 
-/** Return the sections of the form; `trunks` are those that may be used. */
-export function settingsFields(settings, trunks) {
+/** Return the form for settings; `trunks` are those that may be used.
+ *
+ * `elements` are its sections, `read(form)` returns the settings that stand there, as the API wants
+ * them, and `place(path)` the control for the parts of a JSON pointer, where this form knows it.
+ */
+export function settingsForm(settings, trunks) {
+  const answered = answerEditor(settings.on_answer);
+  return {
+    elements: sections(settings, trunks, answered),
+    read: (form) => readSettings(form, answered.read()),
+    place: ([name, ...path]) => (name === "on_answer" ? answered.place(path) : null),
+  };
+}
+
+function sections(settings, trunks, answered) {
   return [
     section("What is called", null, basics(settings, trunks)),
     section(
@@ -55,7 +69,7 @@ export function settingsFields(settings, trunks) {
     ),
     section("How fast", null, h("div", { class: "fields" }, pace(settings))),
     section("Attempts", null, h("div", { class: "fields" }, attempts(settings))),
-    section("When somebody answers", null, h("div", { class: "fields" }, answer(settings))),
+    section("When somebody answers", null, answer(settings, answered)),
     more(settings),
   ];
 }
@@ -129,33 +143,14 @@ function attempts(settings) {
   ];
 }
 
-function answer(settings) {
-  const drawn = settings.on_answer.kind === "hang_up" || settings.on_answer.file;
-  const kind = drawn ? settings.on_answer.kind : "kept";
-  const file = fields.text("on_answer", "Audio file", {
-    value: settings.on_answer.file ?? "hello.wav",
-    hint: "In the service's folder of prompts.",
-  });
-  const after = number("after_seconds", "After how many seconds", settings.on_answer.after_seconds ?? 0, { min: 0 });
-  const showOne = (chosen) => {
-    file.hidden = chosen !== "prompt";
-    after.hidden = chosen !== "hang_up";
-  };
-  showOne(kind);
+function answer(settings, editor) {
   return [
-    fields.select(
-      "answer_kind",
-      "What happens",
-      [
-        ["prompt", "Play a recording"],
-        ["hang_up", "Hang up"],
-        ...(drawn ? [] : [["kept", `As it is: ${answerFact(settings.on_answer)}`]]),
-      ],
-      { value: kind, onchange: (event) => showOne(event.currentTarget.value) },
+    editor.element,
+    h(
+      "div",
+      { class: "fields" },
+      number("max_talk_seconds", "Longest call in seconds", settings.max_talk_seconds, { min: 1, max: 86400 }),
     ),
-    file,
-    after,
-    number("max_talk_seconds", "Longest call in seconds", settings.max_talk_seconds, { min: 1, max: 86400 }),
   ];
 }
 
@@ -208,17 +203,7 @@ function localInput(text) {
   return new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
 }
 
-/** Return what happens on answer; what the form does not show stays as it was. */
-function readAnswer(value, before) {
-  const kind = value("answer_kind");
-  const kept = before?.kind === kind ? before : {};
-  if (kind === "prompt") return { ...kept, kind, file: value("on_answer"), say: null };
-  if (kind === "hang_up") return { ...kept, kind, after_seconds: Number(value("after_seconds")) };
-  return before;
-}
-
-/** Return the settings that stand in a form, as the API wants them; `before` are those it began with. */
-export function readSettings(form, before = {}) {
+function readSettings(form, answer) {
   const value = (name) => form.elements[name].value.trim();
   const optional = (name) => (value(name) === "" ? null : Number(value(name)));
   return {
@@ -235,7 +220,7 @@ export function readSettings(form, before = {}) {
     max_attempts: Number(value("max_attempts")),
     retry_interval_minutes: Number(value("retry_interval_minutes")),
     ring_timeout_seconds: Number(value("ring_timeout_seconds")),
-    on_answer: readAnswer(value, before.on_answer),
+    on_answer: answer,
     max_talk_seconds: Number(value("max_talk_seconds")),
     start_at: value("start_at") ? new Date(value("start_at")).toISOString() : null,
     retry_jitter_percent: Number(value("retry_jitter_percent")),
@@ -278,22 +263,11 @@ export function settingsFacts(one) {
     ["Attempts", `${one.max_attempts}, ${one.retry_interval_minutes} min apart`],
     ["Other intervals", by.join(", ")],
     ["Rings for", `${one.ring_timeout_seconds} s`],
-    ["On answer", answerFact(one.on_answer)],
+    ["Longest call", duration(one.max_talk_seconds)],
     ["Holidays kept", one.holidays.join(", ")],
     ["Dates without calls", one.dates_without_calls.join(", ")],
     ["Webhook", one.webhook_url],
   ];
-}
-
-function answerFact(wanted) {
-  const what = {
-    prompt: wanted.file ? `plays ${wanted.file}` : `says “${wanted.say}”`,
-    bot: `a bot speaks, ${wanted.url}`,
-    gather: `asks by keys, menu ${wanted.name}`,
-    hang_up: "hangs up",
-  };
-  const detection = wanted.machine_detection?.enabled ? ", after it has heard who answered" : "";
-  return `${what[wanted.kind]}${detection}`;
 }
 
 function hours(windows) {

@@ -10,7 +10,7 @@ import { listPicker, sendList } from "../parts/upload.js";
 import { plural } from "../format.js";
 import { go } from "../router.js";
 import { may } from "../session.js";
-import { DEFAULTS, readSettings, settingsFields } from "./campaign_form.js";
+import { DEFAULTS, settingsForm } from "./campaign_form.js";
 
 export function create() {
   return {
@@ -42,11 +42,11 @@ function page(trunks) {
       picture: "play",
     }),
   ];
-  const settings = { ...DEFAULTS, trunks: trunks.length === 1 ? [trunks[0].name] : [] };
+  const settings = settingsForm({ ...DEFAULTS, trunks: trunks.length === 1 ? [trunks[0].name] : [] }, trunks);
   const form = h(
     "form",
     { class: "stack", novalidate: true, onsubmit: submit },
-    settingsFields(settings, trunks),
+    settings.elements,
     card("List of numbers", list.element),
     problems,
     h("div", { class: "buttons" }, buttons),
@@ -57,9 +57,9 @@ function page(trunks) {
     for (const one of buttons) one.disabled = true;
     problems.replaceChildren(list.file() ? h("p", { class: "muted" }, "Sending the list …") : "");
     try {
-      await make(readSettings(form), list.file(), event.submitter === buttons[2]);
+      await make(settings.read(form), list.file(), event.submitter === buttons[2]);
     } catch (error) {
-      showProblem(form, problems, error);
+      showProblem(form, problems, error, settings.place);
     } finally {
       for (const one of buttons) one.disabled = false;
     }

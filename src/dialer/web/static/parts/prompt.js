@@ -1,0 +1,69 @@
+// What a person hears: an audio file, or a text with the list's columns in it.
+
+import { h } from "../dom.js";
+import { button } from "./bits.js";
+import { choice, leaf, line, optionalLine } from "./editors.js";
+import * as fields from "./fields.js";
+
+const KEYS = ["file", "say", "voice"];
+const COLUMN = "column";
+
+/** An editor of a prompt; `nothing` is what stands for none, where none may be. */
+export function prompt(label, before, { nothing } = {}) {
+  const file = line("Audio file", before?.file, { hint: "In the service's folder of prompts." });
+  const say = text(before?.say);
+  const voice = optionalLine("Voice", before?.voice, { hint: "As the speech command names it. Empty: its usual one." });
+  const kind = choice(
+    label,
+    [
+      ...(nothing ? [["", nothing]] : []),
+      ["file", "Play an audio file"],
+      ["say", "Say a text"],
+    ],
+    before?.say ? "say" : before?.file || !nothing ? "file" : "",
+    { onchange: show },
+  );
+  function show() {
+    const chosen = kind.read();
+    file.element.hidden = chosen !== "file";
+    say.element.hidden = voice.element.hidden = chosen !== "say";
+  }
+  show();
+  return {
+    element: h("div", { class: "fields" }, kind.element, file.element, voice.element, say.element),
+    editors: Object.fromEntries(KEYS.map((key) => [key, null])),
+    read() {
+      const kept = Object.entries(before ?? {}).filter(([key]) => !KEYS.includes(key) && key !== "kind");
+      const more = Object.fromEntries(kept);
+      if (kind.read() === "file") return { ...more, file: file.read() };
+      if (kind.read() !== "say") return null;
+      return voice.read() ? { ...more, say: say.read(), voice: voice.read() } : { ...more, say: say.read() };
+    },
+    place([key]) {
+      if (key === "voice") return voice.control;
+      return { file: file.control, say: say.control }[kind.read()] ?? kind.control;
+    },
+  };
+}
+
+function text(before) {
+  const element = fields.area(null, "Text to say", {
+    value: before ?? "",
+    rows: 3,
+    maxlength: 2000,
+    hint: "{column|otherwise} says what the list has in that column, or else what stands behind the bar.",
+  });
+  const said = leaf(element, (input) => input.value.replace(/\s*\n\s*/g, " "));
+  element.append(
+    h("div", { class: "buttons" }, button("Insert a column", { picture: "plus", small: true, onclick: () => insert(said.control) })),
+  );
+  return said;
+}
+
+function insert(area) {
+  const at = area.selectionStart;
+  area.setRangeText(`{${COLUMN}|}`, at, area.selectionEnd);
+  area.focus();
+  area.setSelectionRange(at + 1, at + 1 + COLUMN.length);
+  area.dispatchEvent(new Event("input", { bubbles: true }));
+}

@@ -1,0 +1,100 @@
+// The part of a campaign's form for what happens when somebody answers.
+
+import { h } from "../../dom.js";
+import { group, kindEditor, Mistake, number, optionalLine, line } from "../../parts/editors.js";
+import { pairs } from "../../parts/pairs.js";
+import { prompt } from "../../parts/prompt.js";
+import { machineEditor } from "./machine.js";
+import { menuEditor } from "./menu.js";
+
+const KINDS = {
+  prompt: { label: "A prompt is played", make: (before) => prompt("What is heard", before) },
+  bot: { label: "A bot speaks", make: botEditor },
+  gather: { label: "A menu asks for keys", make: (before) => uniqueNames(menuEditor(before)) },
+  hang_up: { label: "Hang up", make: hangUpEditor },
+};
+
+const FALLBACKS = {
+  hang_up: { label: "Hang up", make: hangUpEditor },
+  prompt: { label: "Play a prompt, then hang up", make: (before) => prompt("What is heard", before) },
+  retry: { label: "Hang up, and call again later", make: (before) => group({}, before, h("div", { hidden: true })) },
+};
+
+/** An editor of `on_answer`; what was not touched is given back as it was. */
+export function answerEditor(before) {
+  const { machine_detection: detection, ...rest } = before;
+  const machine = machineEditor(detection ?? null);
+  const known = before.kind in KINDS;
+  const asks = (kind) => kind in KINDS && kind !== "hang_up";
+  const what = kindEditor("What happens", KINDS, known ? rest : before, {
+    changed: (kind) => {
+      machine.element.hidden = !asks(kind);
+    },
+  });
+  function read() {
+    const answer = what.read();
+    if (!asks(what.kind())) return answer;
+    const wanted = machine.read();
+    return wanted === null && !("machine_detection" in before) ? answer : { ...answer, machine_detection: wanted };
+  }
+  const first = JSON.stringify(read());
+  return {
+    element: h("div", { class: "stack" }, what.element, machine.element),
+    read() {
+      const now = read();
+      return JSON.stringify(now) === first ? before : now;
+    },
+    place: ([key, ...path]) => (key === "machine_detection" ? machine.place(path) : what.place(key === undefined ? [] : [key, ...path])),
+  };
+}
+
+function hangUpEditor(before) {
+  const after = number("After how many seconds", before.after_seconds, 0, { min: 0, max: 3600 });
+  return group({ after_seconds: after }, before, h("div", { class: "fields" }, after.element));
+}
+
+function botEditor(before) {
+  const editors = {
+    url: line("Address of the bot", before.url, {
+      type: "url",
+      wide: true,
+      required: true,
+      maxlength: 2048,
+      placeholder: "wss://",
+      hint: "A WebSocket that speaks the protocol of Twilio Media Streams.",
+    }),
+    secret: optionalLine("Secret", before.secret, {
+      maxlength: 100,
+      hint: "The name of a header in the configuration that opens the bot's door.",
+    }),
+    connect_timeout_seconds: number("Seconds to connect in", before.connect_timeout_seconds, 5, { min: 0.1, max: 30 }),
+    parameters: pairs("Parameters", before.parameters, {
+      add: "Add a parameter",
+      hint: "Told to the bot at the beginning of each call, beside the list's columns.",
+    }),
+    fallback: kindEditor("If the bot is away or fails", FALLBACKS, before.fallback ?? { kind: "hang_up" }),
+  };
+  const element = h(
+    "div",
+    { class: "stack" },
+    h("div", { class: "fields" }, [editors.url, editors.secret, editors.connect_timeout_seconds].map((one) => one.element)),
+    editors.parameters.element,
+    editors.fallback.element,
+  );
+  return group(editors, before, element);
+}
+
+/** Refuse two menus of one name, which would be one result; the API cannot say which they are. */
+function uniqueNames(menu) {
+  return {
+    ...menu,
+    read() {
+      const names = new Set();
+      for (const name of menu.names()) {
+        if (name.read() && names.has(name.read())) throw new Mistake(name.control, "Another menu has this name.");
+        names.add(name.read());
+      }
+      return menu.read();
+    },
+  };
+}

@@ -1,0 +1,56 @@
+// What happens on answer, in words.
+
+import { plural } from "../../format.js";
+
+export const MACHINE = {
+  hang_up: "Hang up",
+  leave_message: "Leave a message after the beep",
+  retry: "Hang up, and call again later",
+  continue: "Go on as with a person",
+};
+export const FAX = { hang_up: MACHINE.hang_up, retry: MACHINE.retry };
+export const SILENCE = { hang_up: MACHINE.hang_up, retry: MACHINE.retry, continue: MACHINE.continue };
+
+/** Return what is heard: plays hello.wav. */
+export function heard(prompt) {
+  if (prompt.file) return `plays ${prompt.file}`;
+  return `says “${prompt.say}”${prompt.voice ? ` with the voice ${prompt.voice}` : ""}`;
+}
+
+const value = (one) => (one === true ? "yes" : one === false ? "no" : typeof one === "string" ? `“${one}”` : String(one));
+
+/** Return names with values: language = “de”, tries = 2. */
+export const pairs = (given) =>
+  Object.entries(given)
+    .map(([name, one]) => `${name} = ${value(one)}`)
+    .join(", ");
+
+/** Return what a branch does, step by step; the menu that follows is only named. */
+export function steps(branch) {
+  const found = [];
+  if (Object.keys(branch.set ?? {}).length) found.push(`notes ${pairs(branch.set)}`);
+  if (branch.opt_out) found.push("puts the number on the do-not-call list");
+  if (branch.prompt) found.push(heard(branch.prompt));
+  if (branch.menu) found.push(`goes on with the menu ${branch.menu.name || "without a name"}`);
+  else if (branch.again) found.push("begins this menu again");
+  else found.push("hangs up");
+  return found;
+}
+
+/** Return how a menu takes its keys. */
+export function manner(menu) {
+  const times = { 0: "is not asked again", 1: "is asked again once", 2: "is asked again twice" };
+  const again = times[menu.retries] ?? `is asked again ${menu.retries} times`;
+  const how = menu.retries && menu.retry_prompt ? `, then ${heard(menu.retry_prompt)}` : "";
+  return [
+    `takes ${menu.digits > 1 ? `up to ${menu.digits} keys` : "one key"} within ${seconds(menu.first_key_seconds)}`,
+    menu.digits > 1 ? `${seconds(menu.between_keys_seconds)} between keys` : null,
+    menu.barge_in ? "keys stop the prompt" : "keys count once the prompt is over",
+    `who presses nothing or another key ${again}${how}`,
+  ].filter(Boolean);
+}
+
+export const seconds = (count) => plural(count, "second");
+
+/** Return a sentence with a capital and a full stop. */
+export const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
