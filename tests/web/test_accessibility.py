@@ -105,6 +105,45 @@ def test_no_dialog_is_hard_to_use(visit, house):
         look_at_dialog(page)
 
 
+MENU = {
+    "kind": "gather",
+    "name": "day",
+    "prompt": {"file": "hello.wav"},
+    "retry_prompt": {"file": "hello.wav"},
+    "branches": {
+        "1": {
+            "set": {"agreed": True, "count": 2},
+            "menu": {"name": "hour", "prompt": {"file": "hello.wav"}, "branches": {"Z": {}}},
+        },
+        "9": {"opt_out": True},
+    },
+    "machine_detection": {"machine": "leave_message", "message": "hello.wav", "words": 9},
+}
+BOT = {
+    "kind": "bot",
+    "url": "wss://bots.example.com/sales",
+    "parameters": {"language": "de"},
+    "secret": None,
+    "fallback": {"kind": "prompt", "file": "hello.wav"},
+}
+
+
+@pytest.mark.parametrize("answer", [MENU, BOT], ids=["menu", "bot"])
+def test_no_form_for_what_happens_on_answer_is_hard_to_use(visit, house, answer):
+    settings = {"name": "Answers", "trunks": ["clinic-pbx"], "on_answer": answer}
+    made = house.ask(lambda client: client.create_campaign(settings)).id
+    page = visit(f"/campaigns/{made}")
+    check(page)
+    page.get_by_role("button", name="Change", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    for summary in dialog.locator("section details > summary").all():
+        summary.evaluate("one => (one.parentElement.open = true)")
+    page.evaluate(DRAWN)
+    check(page, "dialog")
+    assert dialog.evaluate("one => one.scrollWidth - one.clientWidth") <= 0  # as on a phone
+
+
 def look_at_dialog(page):
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()

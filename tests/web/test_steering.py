@@ -83,9 +83,15 @@ def test_numbers_are_added_by_hand_and_removed(visit, house, campaign):
     [
         {"kind": "prompt", "file": "hello.wav", "machine_detection": {"silence": "retry"}},
         {"kind": "bot", "url": "wss://bots.example.com/x", "parameters": {"language": "de"}},
+        {
+            "kind": "gather",
+            "name": "survey",
+            "prompt": {"file": "hello.wav"},
+            "branches": {"1": {"opt_out": True}},
+        },
     ],
 )
-def test_what_the_form_does_not_show_of_the_answer_stays(visit, house, campaign, wanted):
+def test_what_happens_on_answer_stays_when_other_settings_change(visit, house, campaign, wanted):
     async def change(client):
         return (await client.change_campaign(campaign, {"on_answer": wanted})).on_answer
 
@@ -118,30 +124,6 @@ def test_settings_are_changed_and_only_those(visit, campaign):
         }
     ]
     expect(page.locator(".facts div", has_text="Calling hours")).to_contain_text("Sat 09:30")
-
-
-def test_what_the_form_cannot_show_of_an_answered_call_stays_when_settings_change(visit, house):
-    menu = {
-        "kind": "gather",
-        "name": "survey",
-        "prompt": {"file": "hello.wav"},
-        "branches": {"1": {"opt_out": True}},
-    }
-
-    async def make(client):
-        return await client.create_campaign(
-            {"name": "Asking", "trunks": ["north"], "on_answer": menu}
-        )
-
-    made = house.ask(make)
-    page = visit(f"/campaigns/{made.id}")
-    dialog = choose(page, "Change settings")
-    expect(dialog.get_by_label("What happens")).to_contain_text("asks by keys, menu survey")
-    dialog.get_by_label("Name").fill("Asking again")
-    dialog.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("heading", name="Asking again")).to_be_visible()
-    kept = house.ask(lambda client: client.campaign(made.id))
-    assert kept.on_answer == made.on_answer
 
 
 def test_a_form_says_beside_each_field_what_does_not_fit(guest):

@@ -9,10 +9,11 @@ let counter = 0;
 /** Open a form in a dialog.
  *
  * `fields` are its content; `submit(form)` does the work and may throw Problem, which is shown in
- * the dialog, beside the field that it is about where there is one: `place` as of showProblem. Resolves with what `submit`
+ * the dialog, beside the field that it is about where there is one: `place` as of showProblem. With `guarded`, Escape
+ * asks first where something was typed. Resolves with what `submit`
  * returned, or undefined where the person closed it.
  */
-export function ask({ title, text, fields = [], confirm, tone = "primary", wide = false, place, submit }) {
+export function ask({ title, text, fields = [], confirm, tone = "primary", wide = false, guarded = false, place, submit }) {
   return new Promise((resolve) => {
     const id = `dialog-${++counter}`;
     let result;
@@ -44,7 +45,19 @@ export function ask({ title, text, fields = [], confirm, tone = "primary", wide 
       h("div", { class: "buttons" }, button("Cancel", { onclick: () => dialog.close() }), go),
     );
     const dialog = h("dialog", { class: wide ? "dialog-wide" : null, "aria-labelledby": id }, form);
+    if (guarded) guard(dialog, form);
     open(dialog, () => resolve(result));
+  });
+}
+
+function guard(dialog, form) {
+  let typed = false;
+  for (const type of ["input", "change"]) form.addEventListener(type, () => (typed = true));
+  dialog.addEventListener("cancel", (event) => {
+    if (!typed || event.target !== dialog) return;
+    event.preventDefault();
+    const question = { title: "Leave without saving?", text: "What you have typed is lost.", fields: [], tone: "danger-solid" };
+    ask({ ...question, confirm: "Leave", submit: () => dialog.close() });
   });
 }
 

@@ -79,14 +79,13 @@ export function kindEditor(label, kinds, before, { changed = () => {}, asItIs = 
   const chosen = choice(label, known ? options : [...options, ["", asItIs]], known ? before.kind : "", {
     onchange: () => show(),
   });
-  const editor = () => made[chosen.read()];
+  const editor = () => (made[chosen.read()] ??= kinds[chosen.read()].make(chosen.read() === before.kind ? before : {}));
   let own = null; // the keys that nothing here is for
 
   function show() {
     const kind = chosen.read();
-    if (kind) made[kind] ??= kinds[kind].make(kind === before.kind ? before : {});
-    own ??= known ? unknownKeys(before, made[kind].editors) : [];
-    panel.replaceChildren(kind ? made[kind].element : "", keptNote(kind));
+    own ??= known ? unknownKeys(before, editor().editors) : [];
+    panel.replaceChildren(kind ? editor().element : "", keptNote(kind));
     changed(kind);
   }
 
@@ -102,7 +101,7 @@ export function kindEditor(label, kinds, before, { changed = () => {}, asItIs = 
     element: h("div", { class: "stack" }, h("div", { class: "fields" }, chosen.element), panel),
     kind: chosen.read,
     read: () => (chosen.read() ? { kind: chosen.read(), ...editor().read() } : before),
-    place: (path) => editor()?.place(path) ?? chosen.control,
+    place: (path) => (chosen.read() ? editor().place(path) : null) ?? chosen.control,
   };
 }
 

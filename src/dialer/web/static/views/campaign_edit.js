@@ -94,6 +94,7 @@ export async function edit({ id, name }) {
     fields: content,
     confirm: "Save",
     wide: true,
+    guarded: true,
     place: (path) => settings.place(path),
     submit: async (form) => {
       await save(form);

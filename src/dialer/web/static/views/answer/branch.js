@@ -77,7 +77,9 @@ export function branchEditor(keys, before, { menu, remove, open = false }) {
 /** What comes after a branch: the end of the call, a menu below, or the same one again. */
 function following(before, menu, mayRepeat) {
   const place = h("div", { class: "menu-below" });
-  let below = null;
+  let made = null;
+  // a select tells of its input before it tells of its change
+  const below = () => (made ??= menu(before.menu ?? {}));
   const kind = choice(
     "And then",
     [
@@ -90,20 +92,17 @@ function following(before, menu, mayRepeat) {
   );
   function show() {
     const chosen = kind.read() === "menu";
-    if (chosen && !below) {
-      below = menu(before.menu ?? {});
-      place.replaceChildren(below.element);
-    }
+    if (chosen) place.replaceChildren(below().element);
     place.hidden = !chosen;
   }
   show();
   return {
     element: h("div", { class: "stack" }, h("div", { class: "fields" }, kind.element), place),
-    names: () => (kind.read() === "menu" ? below.names() : []),
+    names: () => (kind.read() === "menu" ? below().names() : []),
     editors: {
       menu: {
-        read: () => (kind.read() === "menu" ? below.read() : null),
-        place: (path) => (kind.read() === "menu" ? below.place(path) : kind.control),
+        read: () => (kind.read() === "menu" ? below().read() : null),
+        place: (path) => (kind.read() === "menu" ? below().place(path) : kind.control),
       },
       again: { read: () => kind.read() === "again", place: () => kind.control },
     },
