@@ -283,7 +283,7 @@ def test_who_answered_is_found_out_first(visit, house, make):
     page = visit(f"/campaigns/{campaign}")
     dialog = edit(page)
     dialog.get_by_label("Find out first whether a person has answered").check()
-    dialog.get_by_label("A machine answers").select_option("Leave a message after the beep")
+    dialog.get_by_label("A machine answers").select_option("Leave a message")
     dialog.get_by_label("Message after the beep").fill("hello.wav")
     dialog.get_by_label("A fax answers").select_option("Hang up, and call again later")
     dialog.get_by_label("Nobody says anything").select_option("Go on as with a person")

@@ -6,12 +6,12 @@ import { FAX, MACHINE, SILENCE } from "./words.js";
 
 /** What is measured: [key, label, usual, least, most, step]. */
 export const TIMINGS = [
-  ["initial_silence_seconds", "Silence that means nobody, in seconds", 3, 0.5, 20],
-  ["greeting_seconds", "Greeting that means a machine, in seconds", 2, 0.5, 10],
+  ["initial_silence_seconds", "Silence that means nobody (s)", 3, 0.5, 20],
+  ["greeting_seconds", "Greeting that means a machine (s)", 2, 0.5, 10],
   ["words", "Most words of a person's greeting", 6, 1, 50, 1],
-  ["silence_after_greeting_seconds", "Silence after a person's hello, in seconds", 0.8, 0.3, 5],
-  ["analysis_seconds", "Decision at the latest, in seconds", 6, 1, 30],
-  ["silence_for_message_seconds", "Silence that stands for a beep, in seconds", 3, 0.5, 20],
+  ["silence_after_greeting_seconds", "Silence after a person's hello (s)", 0.8, 0.3, 5],
+  ["analysis_seconds", "Decision at the latest (s)", 6, 1, 30],
+  ["silence_for_message_seconds", "Silence that stands for a beep (s)", 3, 0.5, 20],
 ];
 
 /** An editor of machine detection; null where it never was switched on. */

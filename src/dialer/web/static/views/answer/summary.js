@@ -62,7 +62,7 @@ function fallback(one) {
 
 function machineFacts(one) {
   if (!one.enabled) return [["Machine detection", "Off; its settings are kept"]];
-  const message = one.machine === "leave_message" ? `: ${one.message}` : "";
+  const message = one.machine === "leave_message" ? ` after the beep: ${one.message}` : "";
   const unusual = TIMINGS.filter(([key, , usual]) => one[key] !== usual).map(([key, label]) => `${label}: ${one[key]}`);
   return [
     ["A machine answers", `${MACHINE[one.machine]}${message}`],

@@ -4,7 +4,7 @@ import { plural } from "../../format.js";
 
 export const MACHINE = {
   hang_up: "Hang up",
-  leave_message: "Leave a message after the beep",
+  leave_message: "Leave a message",
   retry: "Hang up, and call again later",
   continue: "Go on as with a person",
 };
