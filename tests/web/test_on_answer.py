@@ -396,6 +396,49 @@ def test_what_the_form_does_not_know_is_named_and_sent_back_as_it_was(guest, hou
     guest.forgive("422")
 
 
+def test_a_kind_that_the_form_does_not_know_is_kept_until_another_is_chosen(visit, house, make):
+    campaign = make({"kind": "hang_up"})
+    unknown = {"kind": "dance", "steps": ["left"]}
+    house.execute("UPDATE campaigns SET on_answer = $2 WHERE id = $1", campaign, unknown)
+    page = visit(f"/campaigns/{campaign}")
+    expect(page.locator("main")).to_contain_text("dance, which this page does not know")
+    dialog = edit(page)
+    expect(dialog.get_by_label("What happens").locator("option:checked")).to_have_text("As it is")
+    dialog.get_by_label("What happens").select_option("Hang up")
+    dialog.get_by_label("What happens").select_option("As it is")
+    dialog.get_by_label("Name", exact=True).fill("Dancing")
+    sent = sent_by(page)
+    save(dialog)
+    assert sent == [{"name": "Dancing"}]
+
+
+def test_what_stands_twice_is_told_before_anything_is_sent(visit, make):
+    campaign = make(MENU)
+    page = visit(f"/campaigns/{campaign}")
+    sent = sent_by(page)
+    dialog = edit(page)
+    key(page, dialog, "2")
+    dialog.get_by_role("button", name="Save").click()
+    keys = dialog.get_by_label("Keys", exact=True).and_(page.locator("[aria-invalid]"))
+    expect(keys).to_be_focused()
+    expect(keys).to_have_accessible_description(re.compile("stand twice"))
+    keys.fill("3")
+    added = branch(dialog, "Key 3")
+    note(page, added, "age", "Number", "old")
+    dialog.get_by_role("button", name="Save").click()
+    value = added.get_by_label("Value", exact=True)
+    expect(value).to_have_accessible_description(re.compile("This is no number"))
+    value.fill("7")
+    note(page, added, "age", "No")
+    dialog.get_by_role("button", name="Save").click()
+    name = added.get_by_label("Name", exact=True).last
+    expect(name).to_have_accessible_description(re.compile("stands twice"))
+    assert sent == []
+    added.get_by_role("button", name="Take age out").last.click()
+    save(dialog)
+    assert sent[0]["on_answer"]["branches"]["3"]["set"] == {"age": 7}
+
+
 def test_what_happens_stands_on_the_page_in_words(guest, make):
     campaign = make({**MENU, "machine_detection": {"silence": "retry"}})
     page = guest.open(f"/campaigns/{campaign}")

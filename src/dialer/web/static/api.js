@@ -12,8 +12,7 @@ export class Problem extends Error {
 
 let onSignedOut = () => {};
 
-// The keys of changes whose answer has not come, by what was asked: it is done once, even if a
-// person has to press again.
+// The keys of requests whose answer has not come, by what was asked.
 const unsettled = new Map();
 
 /** Call `handler` where the API says that nobody is signed in any more. */
@@ -35,13 +34,14 @@ export function url(path, query = {}) {
 
 /** Send a request and return the answer's JSON, null where it has none; throws Problem.
  *
- * With `version`, the thing that is changed must still have it: else the answer is 412.
+ * With `version`, the thing that is changed must still have it: else the answer is 412. What shall
+ * be done `once` is so, even if its answer is lost and a person presses again.
  */
-export async function ask(method, path, { query, json, body, type, signal, version } = {}) {
+export async function ask(method, path, { query, json, body, type, signal, version, once } = {}) {
   const headers = {};
   const asked = JSON.stringify([method, url(path, query), json, version]);
   if (version !== undefined) headers["If-Match"] = `"${version}"`;
-  if (json !== undefined && path !== "/v1/session") headers["Idempotency-Key"] = keyOf(asked);
+  if (once) headers["Idempotency-Key"] = keyOf(asked);
   if (json !== undefined) headers["Content-Type"] = "application/json";
   else if (type) headers["Content-Type"] = type;
   let response;
@@ -90,5 +90,6 @@ function parsed(text) {
 
 export const get = (path, query, signal) => ask("GET", path, { query, signal });
 export const post = (path, json = {}, query = undefined) => ask("POST", path, { json, query });
-export const patch = (path, json, version) => ask("PATCH", path, { json, version });
+export const postOnce = (path, json = {}) => ask("POST", path, { json, once: true });
+export const patch = (path, json, version) => ask("PATCH", path, { json, version, once: true });
 export const del = (path, query) => ask("DELETE", path, { query });

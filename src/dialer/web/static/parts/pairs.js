@@ -77,15 +77,15 @@ export function pairs(legend, before, { makeValue = textValue, add = "Add", hint
       h("div", { class: "buttons" }, adding),
     ),
     read() {
-      const found = {};
+      const found = new Map();
       for (const { name, value } of rows.values()) {
         const key = name.read();
         const read = value.read();
         if (key === "" && read === "") continue;
-        if (key in found) throw new Mistake(name.control, "This name stands twice.");
-        found[key] = read;
+        if (found.has(key)) throw new Mistake(name.control, "This name stands twice.");
+        found.set(key, read);
       }
-      return found;
+      return Object.fromEntries(found);
     },
     place([key]) {
       const row = [...rows.values()].find(({ name }) => name.read() === key);

@@ -1,6 +1,6 @@
 // The account: its plan and what is used of it, and its tokens.
 
-import { del, get, post } from "../api.js";
+import { del, get, postOnce } from "../api.js";
 import { h } from "../dom.js";
 import { count, date, plural } from "../format.js";
 import { usage } from "../parts/bars.js";
@@ -145,7 +145,7 @@ async function create(refresh) {
     confirm: "Make it",
     submit: (form) => {
       const until = form.elements.expires_at.value;
-      return post("/v1/tokens", {
+      return postOnce("/v1/tokens", {
         name: form.elements.name.value.trim(),
         role: form.elements.role.value,
         expires_at: until ? new Date(until).toISOString() : null,

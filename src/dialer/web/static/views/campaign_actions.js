@@ -1,6 +1,6 @@
 // What can be done to a campaign, each with the question that it deserves.
 
-import { del, get, post } from "../api.js";
+import { del, get, post, postOnce } from "../api.js";
 import { h } from "../dom.js";
 import { count, plural } from "../format.js";
 import { ask, show } from "../parts/dialog.js";
@@ -78,7 +78,7 @@ export function clone(campaign) {
     ],
     confirm: "Clone",
     submit: async (form) => {
-      const made = await post(`${path(campaign)}/clone`, {
+      const made = await postOnce(`${path(campaign)}/clone`, {
         name: form.elements.name.value.trim(),
         numbers: form.elements.numbers.value,
       });
@@ -123,7 +123,7 @@ export async function addNumbers(campaign) {
     submit: async (form) => {
       const file = list.file();
       if (file) return sendList(`${path(campaign)}/numbers`, file);
-      return post(`${path(campaign)}/numbers`, fields.parts(form.elements.numbers.value));
+      return postOnce(`${path(campaign)}/numbers`, fields.parts(form.elements.numbers.value));
     },
   });
   if (added) await show({ title: "Numbers added", content: listReport(added, "list"), wide: true });

@@ -1,6 +1,6 @@
 // A new campaign: its settings, its list, and off it goes.
 
-import { get, post } from "../api.js";
+import { get, post, postOnce } from "../api.js";
 import { h } from "../dom.js";
 import { button, card, link, pageHead } from "../parts/bits.js";
 import { showProblem } from "../parts/dialog.js";
@@ -75,7 +75,7 @@ function page(trunks) {
 
 /** Create, add the list, start; what fails after the first step is told on the campaign's own page. */
 async function make(settings, file, start) {
-  const made = await post("/v1/campaigns", settings);
+  const made = await postOnce("/v1/campaigns", settings);
   const path = `/v1/campaigns/${made.id}`;
   try {
     const added = file ? await sendList(`${path}/numbers`, file) : null;

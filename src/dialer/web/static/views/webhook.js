@@ -1,6 +1,6 @@
 // One receiver: how it fares, what was sent to it, and what can be sent again.
 
-import { del, get, patch, post, url } from "../api.js";
+import { del, get, patch, post, postOnce, url } from "../api.js";
 import { h } from "../dom.js";
 import { plural } from "../format.js";
 import { badge, button, card, facts, pageHead, when } from "../parts/bits.js";
@@ -135,7 +135,7 @@ async function renew(api) {
     title: "New signing secret?",
     text: "The former one signs too for a day, so that the receiver can change over.",
     confirm: "Make it",
-    submit: () => post(`${api}/secret`),
+    submit: () => postOnce(`${api}/secret`),
   });
   if (made) await showSecret("Its signing secret", made.secret);
 }

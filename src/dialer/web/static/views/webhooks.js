@@ -1,6 +1,6 @@
 // The receivers of the account's events.
 
-import { get, post } from "../api.js";
+import { get, postOnce } from "../api.js";
 import { h } from "../dom.js";
 import { badge, button, pageHead, when } from "../parts/bits.js";
 import { ask } from "../parts/dialog.js";
@@ -93,7 +93,7 @@ function actions(refresh) {
       title: "New webhook",
       fields: webhookFields({ url: "", kinds: [], description: "", enabled: true }),
       confirm: "Add",
-      submit: (form) => post("/v1/webhooks", readWebhook(form)),
+      submit: (form) => postOnce("/v1/webhooks", readWebhook(form)),
     });
     await refresh();
     if (made) await showSecret("Its signing secret", made.secret, "The receiver checks each event with it.");
@@ -103,7 +103,7 @@ function actions(refresh) {
       title: "New secret for campaigns' webhooks?",
       text: "It signs what goes to the addresses that campaigns name. The former one signs too for a day.",
       confirm: "Make it",
-      submit: () => post("/v1/account/webhook-secret"),
+      submit: () => postOnce("/v1/account/webhook-secret"),
     });
     if (made) await showSecret("The account's signing secret", made.secret);
   };
