@@ -5,7 +5,7 @@ from __future__ import annotations
 import http
 import json
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
@@ -83,17 +83,21 @@ def explain(error: pydantic.ValidationError, document: object) -> list[tuple[str
     return list(told.items())
 
 
-def _place(found: ErrorDetails, document: object) -> Iterator[int | str]:
+def _place(found: ErrorDetails, document: Any) -> Iterator[int | str]:
     """Yield where an error is, without what pydantic says besides: which type of a union it is."""
-    last = len(found["loc"]) - 1
-    for position, part in enumerate(found["loc"]):
-        if (isinstance(document, dict) and part in document) or (
-            isinstance(document, list) and isinstance(part, int) and part < len(document)
-        ):
+    *above, last = found["loc"] or ("",)
+    for part in above:
+        if _has(document, part):
             document = document[part]
             yield part
-        elif found["type"] == "missing" and position == last:
-            yield part
+    if _has(document, last) or found["type"] == "missing":
+        yield last
+
+
+def _has(document: Any, part: int | str) -> bool:
+    if isinstance(document, list):
+        return isinstance(part, int) and part < len(document)
+    return isinstance(document, dict) and part in document
 
 
 def pointer(location: Iterable[int | str]) -> str:
