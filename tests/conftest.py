@@ -122,9 +122,9 @@ def pytest_unconfigure(config):
 
 @pytest.fixture
 def figure(record_property):
-    """`figure("prompt heard whole, PCMU", "0 of 24000 samples differ", "0")`: a row of `make media`.
+    """`figure("prompt heard whole", "0 of 24000 samples differ", "0")`: a row of `make media`.
 
-    It is the name of a row, what was measured, and the bound that the test asserts, as texts. Every
+    It is the name of the row, what was measured, and the bound that the test asserts, as texts. Every
     test that has this fixture, wherever it stands, is part of `make media`.
     """
 

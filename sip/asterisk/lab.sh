@@ -44,8 +44,8 @@ prepare() {
     sed -e "s#@RUN@#$run#g; s#@MODULES@#$modules#g; s#@SIP@#$base#g; s#@TLS@#$((base + 1))#g" \
       -e "s#@RTP_FIRST@#$((base + 100))#g; s#@RTP_LAST@#$((base + 899))#g" "$file" >"$run/etc/${file##*/}"
   done
-  # what has no file here keeps its defaults, but a missing file would be logged as an error
-  for file in acl ccss cdr cel features pjproject udptl; do : >"$run/etc/$file.conf"; done
+  # what has no file here keeps its defaults, but a missing file is an error
+  for file in acl amd ccss cdr cel features pjproject udptl; do : >"$run/etc/$file.conf"; done
   # Asterisk does not start without its XML documentation
   ln -sfn "$root/usr/share/asterisk/documentation" "$run/data/documentation"
   sounds=$(find "$root/usr/share/asterisk/sounds" -name hello-world.gsm -printf '%h' -quit 2>/dev/null || true)
