@@ -47,8 +47,9 @@ screenshots: $(STAMP) ## take the pictures of the documentation
 	@sip/tools.sh chromium
 	$(BIN)/python -m tests.web.pictures $(ARGS)
 
-media: $(STAMP) .venv-pipecat/.installed ## a call led by a bot of Pipecat's parts, which are large
-	$(BIN)/pytest -q tests/media $(ARGS)
+media: $(STAMP) .venv-pipecat/.installed ## what happens on answered calls, against Asterisk, Pipecat and 200 bots, with a table
+	@sip/tools.sh
+	$(BIN)/python -m pytest -q -n $(WORKERS) -p tests.media_table --bots 200 tests tests/media $(ARGS)
 
 .venv-pipecat/.installed: requirements-pipecat.lock
 	@if command -v uv >/dev/null; then \

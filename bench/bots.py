@@ -21,6 +21,7 @@ import struct
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import uvloop
@@ -110,6 +111,16 @@ def _used() -> tuple[float, float]:
     return used.ru_utime + used.ru_stime, time.monotonic()
 
 
+def _machine() -> float:
+    """Return the seconds of processor that all processes of the machine have used."""
+    with Path("/proc/stat").open(encoding="ascii") as file:
+        user, nice, system, _idle, _waiting, hard, soft, stolen, *_ = map(
+            int, file.readline().split()[1:]
+        )
+    ticks = user + nice + system + hard + soft + stolen
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _busy(begun: tuple[float, float], ended: tuple[float, float]) -> float:
     return (ended[0] - begun[0]) / (ended[1] - begun[1])
 
@@ -196,11 +207,13 @@ class Punctuality:
             self._tally[f"late {min(20, int(late * 1000))}"] += 1
 
 
-async def measure(calls: int, seconds: float, keys: int | None) -> None:
+async def measure(calls: int, seconds: float, keys: int | None, *, apart: bool) -> dict[str, float]:
+    """Print what was measured, and return the figures that `--json` gives."""
     other = await asyncio.create_subprocess_exec(
         sys.executable,
         __file__,
         "--far-ends",
+        *(["--apart"] if apart else []),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -231,9 +244,10 @@ async def measure(calls: int, seconds: float, keys: int | None) -> None:
     await asyncio.sleep(SETTLE)
     tally["measuring"] = 1
     other.stdin.write(b"begin\n")
-    begun = _used()
+    begun, all_begun = _used(), _machine()
     await asyncio.sleep(seconds)
-    busy = _busy(begun, _used())
+    ended = _used()
+    busy, everything = _busy(begun, ended), (_machine() - all_begun) / (ended[1] - begun[1])
     tally["measuring"] = 0
     other.stdin.write(b"end\n")
     heard = json.loads(await other.stdout.readline())
@@ -261,7 +275,20 @@ async def measure(calls: int, seconds: float, keys: int | None) -> None:
     print(f"this process used {busy:.0%} of a core, the other one {heard['busy']:.0%}")
     late = {name: count for name, count in tally.items() if name.startswith("late")}
     print("ms late:", {name[5:]: late[name] for name in sorted(late, key=lambda one: int(one[5:]))})
+    others = max(0.0, everything - busy - heard["busy"])
+    print(f"others used {others:.0%} of a core meanwhile, of {os.cpu_count()} cores")
     plane.close()
+    return {
+        "calls": calls,
+        "failed": failed,
+        "punctual": tally["punctual"] / tally["sent"],
+        "sent": tally["sent"],
+        "forwarded": tally["forwarded"] / tally["received"],
+        "at_bot": heard["quick"],
+        "busy": busy,
+        "others": others,
+        "load": os.getloadavg()[0],
+    }
 
 
 def main() -> None:
@@ -272,12 +299,20 @@ def main() -> None:
         "--in-band", action="store_true", help="far ends without telephone events: find their keys"
     )
     parser.add_argument("--far-ends", action="store_true")
+    parser.add_argument("--json", action="store_true", help="the figures once more, as last line")
+    parser.add_argument(
+        "--apart", action="store_true", help="this process on one core, the other on another one"
+    )
     options = parser.parse_args()
+    if options.apart:
+        os.sched_setaffinity(0, [1 if options.far_ends else 0])
     if options.far_ends:
         uvloop.run(far_ends())
     else:
         keys = None if options.in_band else TELEPHONE_EVENT_PAYLOAD_TYPE
-        uvloop.run(measure(options.calls, options.seconds, keys))
+        figures = uvloop.run(measure(options.calls, options.seconds, keys, apart=options.apart))
+        if options.json:
+            print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -124,8 +124,8 @@ def pytest_unconfigure(config):
 def figure(record_property):
     """`figure("prompt heard whole", "0 of 24000 samples differ", "0")`: a row of `make media`.
 
-    It is the name of the row, what was measured, and the bound that the test asserts, as texts. Every
-    test that has this fixture, wherever it stands, is part of `make media`.
+    It is the name of the row, what was measured, and the bound that the test asserts, as texts.
+    Every test that has this fixture, wherever it stands, is part of `make media`.
     """
 
     def note(name, value, bound=""):

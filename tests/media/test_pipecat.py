@@ -11,12 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.e2e import sound
+from tests.e2e.calling import place
+from tests.e2e.conftest import asterisk, user_agent  # noqa: F401 - fixtures of these tests
+from tests.e2e.test_asterisk import recorded
+from tests.e2e.test_prompt_whole import place_of
 from tests.wire.bots import Call, FarEnd, conversation
 
 from dialer.clock import SystemClock
 from dialer.rtp import g711
 from dialer.rtp.frames import Frames
 from dialer.rtp.telephone_event import TelephoneEvent
+from dialer.ua.call import CallRequest
 from dialer.ua.media import MediaPlane
 
 PYTHON = Path(os.environ.get("PIPECAT_PYTHON", ".venv-pipecat/bin/python"))
@@ -74,3 +79,32 @@ async def test_pipecat_is_heard_hears_us_and_can_be_interrupted(pipecat):
     assert end.record["cut_seconds"] > 2
     for plane in (here, there):
         plane.close()
+
+
+async def test_pipecat_converses_with_asterisk(asterisk, user_agent, pipecat, figure):  # noqa: F811
+    name, rate = "15550190", sound.TELEPHONE_RATE
+    words = (sound.sweep(rate) * 32767).astype(np.int16)
+    (asterisk.folder / "spool" / f"say-{name}.ulaw").write_bytes(g711.encode(words, "PCMU"))
+    call, _, up = await place(await user_agent(), CallRequest(asterisk.trunk(), "1012", name))
+    async with asyncio.timeout(40):
+        await up.wait()
+        end = await conversation(call, pipecat, SystemClock()).hold()
+    heard = await recorded(asterisk, name)
+    said = sound.read(asterisk.folder / "spool" / f"said-{name}.wav")
+    middle = words[rate : 2 * rate]  # in the beginning Pipecat's resampler settles
+    round_trip = (place_of(middle, heard) - place_of(middle, said)) / rate
+    echo = min(sound.likeness(sound.sweep(rate), heard)[1:])
+    speech = np.abs(heard - 0x2000 / 32768) < 0.01  # what it says by itself, at one level
+    spoken = np.count_nonzero(speech) / rate
+    last = np.flatnonzero(speech)[-1] if speech.any() else len(heard)
+    quiet = (len(heard) - 1 - last) / rate
+    turns = (echo > 0.9) + (spoken > 2) + (spoken < 4.5 and quiet > 1)
+    figure(
+        "Pipecat through Asterisk: turns right",
+        f"{turns} of 3: echo {echo:.2f} alike, {spoken:.1f} s said, cut by a key",
+        "3",
+    )
+    figure("Pipecat through Asterisk: round trip of speech", f"{round_trip * 1000:.0f} ms", "1 s")
+    assert (end.cause, end.record["bad_messages"], end.record["barge_ins"]) == (None, 0, 1)
+    assert turns == 3
+    assert 0 < round_trip < 1
