@@ -49,7 +49,7 @@ screenshots: $(STAMP) ## take the pictures of the documentation
 
 media: $(STAMP) .venv-pipecat/.installed ## what happens on answered calls, against Asterisk, Pipecat and 200 bots, with a table
 	@sip/tools.sh
-	$(BIN)/python -m pytest -q -n $(WORKERS) -p tests.media_table --bots 200 tests tests/media $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) -p tests.media_table --bots 200 -o norecursedirs=".*" tests $(ARGS)
 
 .venv-pipecat/.installed: requirements-pipecat.lock
 	@if command -v uv >/dev/null; then \

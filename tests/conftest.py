@@ -124,12 +124,13 @@ def pytest_unconfigure(config):
 def figure(record_property):
     """`figure("prompt heard whole", "0 of 24000 samples differ", "0")`: a row of `make media`.
 
-    It is the name of the row, what was measured, and the bound that the test asserts, as texts.
+    It is the name of the row, what was measured, and the bound, as texts. The test asserts the
+    bound, unless it says `held=False`: then the row says that it is not met.
     Every test that has this fixture, wherever it stands, is part of `make media`.
     """
 
-    def note(name, value, bound=""):
-        record_property("figure", (str(name), str(value), str(bound)))
+    def note(name, value, bound="", *, held=True):
+        record_property("figure", (str(name), str(value), str(bound), held))
 
     return note
 

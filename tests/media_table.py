@@ -84,8 +84,8 @@ def pytest_terminal_summary(terminalreporter):
             figures = [tuple(value) for name, value in report.user_properties if name == "figure"]
             verdict = "ok" if outcome == "passed" else "FAILED"
             if not figures and outcome != "passed":
-                figures = [(report.nodeid.rpartition("::")[2], "no figure", "")]
-            rows += [(*figure, verdict) for figure in figures]
+                figures = [(report.nodeid.rpartition("::")[2], "no figure", "", True)]
+            rows += [(*row, verdict if held else "NOT MET") for *row, held in figures]
     rows += terminalreporter.config.stash.get(ROWS, [])
     header = ("what", "measured", "bound", "")
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(3)]
