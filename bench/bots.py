@@ -2,7 +2,7 @@
 
 `python bench/bots.py [--calls 200] [--seconds 20] [--apart]`. This process holds the dialer's side
 of every call: RTP both ways and a WebSocket each. A second one plays all far ends and all bots; it
-sends RTP, and speech by WebSocket, every 20 ms for each call, spread over the 20 ms as real ones are.
+sends RTP, and speech by WebSocket, every 20 ms for each call, spread as real ones are.
 Punctual is what leaves within 5 ms of its time; what is heard counts from when the far end has sent
 it, until it is forwarded here, and until the other process has read it.
 """
