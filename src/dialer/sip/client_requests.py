@@ -1,4 +1,4 @@
-"""Our own requests within a dialog: BYE, UPDATE and re-INVITE (RFC 3261 §12.2.1, §14.1)."""
+"""Our own requests within a dialog: BYE, UPDATE, REFER, re-INVITE (RFC 3261 §12.2.1, §14.1)."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ class ClientRequest:
         self.told = told  # the user agent asked for it
         self.attempts = Attempts()
         self.repeats: dict[int, int] = {}
+        self.numbers: set[int] = set()  # the CSeq numbers that it went out with
         self.waiting = False  # for the end of a glare, and not on its way
         self.timers: dict[str, float] = {}
         self.on_timer: Callable[[str], None] = lambda _timer: None
@@ -133,12 +134,15 @@ class ClientRequests:
         headers = [*common, *credentials]
         if method != "BYE":
             contact = session.contact or layer.settings.contact(transport=destination.transport)
-            headers += [("Contact", contact), ("Allow", ALLOW), *session.timer.request_headers()]
+            headers += [("Contact", contact), ("Allow", ALLOW)]
+            if method != "REFER":  # which refreshes nothing
+                headers += session.timer.request_headers()
         headers += [*request.headers, ("User-Agent", layer.settings.user_agent)]
         if request.body:
             headers.append(("Content-Type", request.content_type))
         data = serialise(f"{method} {uri} SIP/2.0", headers, request.body)
         dialog.local_cseq = cseq
+        request.numbers.add(cseq)
         sent = _Sent(uri, common, cseq, credentials, trusted)
         timings = layer.timings_for(destination)
         machine: ClientInvite | ClientNonInvite

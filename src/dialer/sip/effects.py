@@ -202,6 +202,36 @@ class ReinviteAnswered:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ReferAnswered:
+    """A REFER that was asked for has its final response.
+
+    `code` is 408 where no answer came, 503 where it could not be delivered, 491 where another one
+    was under way. `followed`: it was accepted, and `ReferNotified` says how it goes on; without
+    it the peer tells no more (RFC 4488).
+    """
+
+    call_id: str
+    code: int
+    phrase: str = ""
+    followed: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReferNotified:
+    """A NOTIFY says what came of our REFER so far (RFC 3515 §2.4.5); it may overtake the answer.
+
+    `code` and `phrase` are those of the status line that it holds, None and "" where it holds
+    none. `terminated`: it is the last one, `reason` says why where the peer does.
+    """
+
+    call_id: str
+    code: int | None
+    phrase: str
+    terminated: bool
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class RefreshDue:
     """A session has to be refreshed by re-INVITE (RFC 4028 §7.4); ask for `Endpoint.reinvite`.
 
@@ -280,6 +310,8 @@ Event = (
     | CallEnded
     | ReinviteReceived
     | ReinviteAnswered
+    | ReferAnswered
+    | ReferNotified
     | RefreshDue
     | InfoReceived
     | AckReceived

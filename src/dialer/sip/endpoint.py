@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from dialer.sip.dialog import Dialog
 from dialer.sip.digest import Authenticator
-from dialer.sip.message import MessageError, Request, Response, check_text, parse
+from dialer.sip.message import (
+    MessageError,
+    Request,
+    Response,
+    check_text,
+    check_uri,
+    name_addr,
+    parse,
+)
 from dialer.sip.options_client import OptionsClient
 from dialer.sip.register_client import RegisterClient
 from dialer.sip.session import Session
@@ -102,6 +110,23 @@ class Endpoint:
     ) -> list[Effect]:
         """Send an UPDATE within an answered call (RFC 3311 §5.1), as `reinvite` does."""
         return self._modify("UPDATE", call_id, body, now, content_type)
+
+    def refer(self, call_id: str, refer_to: str, now: float, referred_by: str = "") -> list[Effect]:
+        """Ask the peer of an answered call to call somebody else (RFC 3515); `ReferAnswered` follows.
+
+        `refer_to` is a URI, `referred_by` a URI too, "" for none (RFC 3892). Nothing follows where
+        the call ends first, or is unknown.
+        """
+        effects = self._begin(now)
+        check_uri(refer_to)
+        headers = [("Refer-To", name_addr(refer_to))]
+        if referred_by:
+            check_uri(referred_by)
+            headers.append(("Referred-By", name_addr(referred_by)))
+        session = self._sessions.by_call.get(call_id)
+        if session is not None:
+            self._sessions.refer(session, tuple(headers))
+        return effects
 
     def _modify(
         self, method: str, call_id: str, body: bytes, now: float, content_type: str

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dialer.sip.digest import Authenticator
     from dialer.sip.effects import SendDatagram
     from dialer.sip.message import Message
+    from dialer.sip.referral import Subscription
     from dialer.sip.transaction import Respond
     from dialer.sip.transaction_layer import Server, TransactionLayer
 
@@ -48,6 +49,8 @@ class Session:
         self.updates = False  # the peer has said that it takes UPDATE
         self.acks: dict[int, SendDatagram] = {}  # of their 2xx, by CSeq number
         self.ending = False
+        self.over = False  # kept for the NOTIFYs that may still come
+        self.subscription: Subscription | None = None  # of our latest REFER
         self.confirmed = True  # False: we answered, and the ACK is yet to come
         self.deferred_bye: tuple[str | None] | None = None  # its reason; it waits for an ACK
         self.pending: Server | None = None  # their re-INVITE or UPDATE, not answered yet

@@ -13,10 +13,13 @@ from dialer.sip.effects import (
     AckReceived,
     CallEnded,
     InfoReceived,
+    ReferAnswered,
+    ReferNotified,
     RefreshDue,
     ReinviteAnswered,
     ReinviteReceived,
 )
+from dialer.sip.referral import Subscription, SubscriptionState
 from dialer.sip.requests import capabilities, refusal
 from dialer.sip.server_invite import ServerInvite
 from dialer.sip.server_non_invite import ServerNonInvite
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from dialer.sip.dialog import Key
     from dialer.sip.message import Request, Response
     from dialer.sip.session_timer import Input
+
+_LINGER = "linger"
 
 
 class Sessions:
@@ -133,6 +138,65 @@ class Sessions:
         else:
             self._layer.tell(RefreshDue(session.dialog.call_id))
 
+    def refer(self, session: Session, headers: tuple[tuple[str, str], ...]) -> None:
+        """Send the REFER that the user agent asks for; raises ValueError."""
+        if session.ending:
+            return
+        earlier = session.subscription
+        if earlier is not None and earlier.state is SubscriptionState.REQUESTED:
+            self._layer.tell(ReferAnswered(session.dialog.call_id, 491))
+            return
+        subscription = Subscription()
+        request = ClientRequest(
+            "REFER", partial(self._referred, session, subscription), headers=headers
+        )
+        subscription.numbers = request.numbers
+        self._requests.send(session, request)
+        session.subscription = subscription
+
+    def _referred(
+        self, session: Session, subscription: Subscription, code: int, response: Response | None
+    ) -> None:
+        """Act on the final response to our REFER."""
+        followed = subscription.answered(code, response)
+        if session.over:
+            self._forget_if_idle(session)
+        else:
+            phrase = response.phrase if response is not None else ""
+            self._layer.tell(ReferAnswered(session.dialog.call_id, code, phrase, followed))
+
+    def _notified(self, session: Session, subscription: Subscription, request: Request) -> None:
+        told = subscription.notified(request)
+        if session.over:
+            self._forget_if_idle(session)
+        else:
+            self._layer.tell(ReferNotified(session.dialog.call_id, *told))
+
+    def _forget_if_idle(self, session: Session) -> None:
+        """Drop a session that is over once no NOTIFY is waited for (RFC 5057 §4.1)."""
+        subscription = session.subscription
+        if subscription is not None and subscription.alive:
+            return
+        if subscription is not None:
+            subscription.timers.clear()
+        if self.by_key.get(session.dialog.key) is session:
+            del self.by_key[session.dialog.key]
+
+    def _linger(self, session: Session) -> None:
+        """Answer the NOTIFYs of our REFER for a while after the end of its call."""
+        subscription = session.subscription
+        if subscription is None or not subscription.alive:
+            self._forget_if_idle(session)
+            return
+
+        def enough() -> None:
+            subscription.end()
+            self._forget_if_idle(session)
+
+        subscription.on_timer = enough
+        at = self._layer.now + 64 * self._layer.timings.t1
+        self._layer.schedule.start(subscription, _LINGER, at)
+
     def bye(self, session: Session, reason: str | None = None) -> None:
         """Send BYE, unless one is out already.
 
@@ -172,7 +236,11 @@ class Sessions:
             self.answer(session.pending, 487)
             session.pending = None
         dialog = session.dialog
-        if self.by_key.pop(dialog.key, None) is None or not session.told:
+        if session.over or dialog.key not in self.by_key:
+            return
+        session.over = session.ending = True
+        self._linger(session)
+        if not session.told:
             return
         if self.by_call.get(dialog.call_id) is session:
             del self.by_call[dialog.call_id]
@@ -194,7 +262,7 @@ class Sessions:
         elif not session.dialog.in_order(request):
             # RFC 3261 §12.2.2: a lower CSeq number is out of order.
             self.answer(server, 500)
-        elif request.method == "BYE":
+        elif request.method == "BYE" and not session.over:
             self.answer(server, 200)
             self._over(session, by_peer=True, reasons=request.values("reason"))
         else:
@@ -203,10 +271,16 @@ class Sessions:
     def _within(self, session: Session, server: Server, request: Request) -> None:
         refused = refusal(request)
         session.learn(request)
+        subscription = session.subscription
         if refused is not None:
             self.answer(server, refused.code, refused.headers)
+        elif (
+            request.method == "NOTIFY" and subscription is not None and subscription.is_of(request)
+        ):
+            self.answer(server, 200)
+            self._notified(session, subscription, request)
         elif session.ending or request.method == "NOTIFY":
-            # RFC 6665 §4.1.3: we subscribe to nothing.
+            # RFC 6665 §4.1.3: we subscribe to nothing else.
             self.answer(server, 481)
         elif request.method == "OPTIONS":
             self.answer(server, 200, capabilities())
