@@ -24,6 +24,9 @@ are seconds. Numbers elsewhere are not allocated: 404 with cause 1.
 +1555 740 WXXX  answers and makes a sound: W 0 a person, 1 a machine with a beep, 2 a fax
 +1555 750 KKKK  answers, and a second later presses these keys, one after the other
 =============== ==================================================================================
+
+A REFER to such a number calls nobody: NOTIFYs tell what would have come of it, in the same time. A
+6xx is the answer to the REFER itself, and of silence nothing is told.
 """
 
 from __future__ import annotations

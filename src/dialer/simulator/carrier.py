@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import random
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ from dialer.clock import SystemClock
 from dialer.simulator.behaviours import OnCancel, behaviour_of
 from dialer.simulator.incoming import IncomingCall
 from dialer.simulator.ledger import Ledger
+from dialer.simulator.referrals import Referred, target_of
 from dialer.simulator.rtp import MediaSink
 from dialer.simulator.wire import read, response
 from dialer.sip import effects
 from dialer.sip.endpoint import EndpointSettings
+from dialer.sip.message import default_phrase
 from dialer.ua.agent import random_token
 from dialer.ua.driver import SipDriver
 
@@ -148,6 +151,25 @@ class _Wire(SipDriver):
             tag = message.to_tag.encode()
             self.send(data.replace(tag, tag + _FORK.encode()), destination)
 
+    def _refer(self, message: Message, source: HostPort) -> None:
+        """Treat a REFER as its target says: 6xx refuses it, silence tells nothing of it."""
+        carrier = self._carrier
+        behaviour = carrier.behaviour_of(target_of(message))
+        first = next((step.code for step in behaviour.steps), 0)
+        if first >= 600:
+            self.send(response(message, first, default_phrase(first)), source)
+            return
+        self.send(response(message, 202, "Accepted"), source)
+        if not behaviour.is_silent:
+            host, port = carrier.address[:2]
+            tell = functools.partial(self._tell, message.call_id, source)
+            referred = Referred(message, f"{host}:{port}", behaviour)
+            referred.begin(carrier.clock, carrier.settings.second, tell)
+
+    def _tell(self, call_id: str, source: HostPort, data: bytes) -> None:
+        if call_id in self._carrier.calls:
+            self.send(data, source)
+
     def _forks(self, message: Message) -> bool:
         if message.method != "INVITE" or message.code != 200 or message.to_tag.endswith(_FORK):
             return False
@@ -171,6 +193,9 @@ class _Wire(SipDriver):
                 self.send(response(message, 200, "OK"), source)
             return True
         call = self._carrier.calls.get(message.call_id)
+        if message.method == "REFER" and call is not None:
+            self._refer(message, source)
+            return True
         if message.method != "CANCEL" or call is None:
             return False
         if call.behaviour.on_cancel is OnCancel.ANSWER:

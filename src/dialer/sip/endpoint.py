@@ -112,10 +112,10 @@ class Endpoint:
         return self._modify("UPDATE", call_id, body, now, content_type)
 
     def refer(self, call_id: str, refer_to: str, now: float, referred_by: str = "") -> list[Effect]:
-        """Ask the peer of an answered call to call somebody else (RFC 3515); `ReferAnswered` follows.
+        """Send a REFER within an answered call (RFC 3515); `ReferAnswered` follows.
 
-        `refer_to` is a URI, `referred_by` a URI too, "" for none (RFC 3892). Nothing follows where
-        the call ends first, or is unknown.
+        `refer_to` is the URI that the peer shall call, `referred_by` one that says who asks, "" for
+        none (RFC 3892). Nothing follows where the call ends first, or is unknown.
         """
         effects = self._begin(now)
         check_uri(refer_to)

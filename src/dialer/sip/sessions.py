@@ -165,7 +165,13 @@ class Sessions:
             phrase = response.phrase if response is not None else ""
             self._layer.tell(ReferAnswered(session.dialog.call_id, code, phrase, followed))
 
-    def _notified(self, session: Session, subscription: Subscription, request: Request) -> None:
+    def _notified(self, session: Session, server: Server, request: Request) -> None:
+        subscription = session.subscription
+        if subscription is None or not subscription.is_of(request):
+            # RFC 6665 §4.1.3: we subscribe to nothing else.
+            self.answer(server, 481)
+            return
+        self.answer(server, 200)
         told = subscription.notified(request)
         if session.over:
             self._forget_if_idle(session)
@@ -271,16 +277,11 @@ class Sessions:
     def _within(self, session: Session, server: Server, request: Request) -> None:
         refused = refusal(request)
         session.learn(request)
-        subscription = session.subscription
         if refused is not None:
             self.answer(server, refused.code, refused.headers)
-        elif (
-            request.method == "NOTIFY" and subscription is not None and subscription.is_of(request)
-        ):
-            self.answer(server, 200)
-            self._notified(session, subscription, request)
-        elif session.ending or request.method == "NOTIFY":
-            # RFC 6665 §4.1.3: we subscribe to nothing else.
+        elif request.method == "NOTIFY":
+            self._notified(session, server, request)
+        elif session.ending:
             self.answer(server, 481)
         elif request.method == "OPTIONS":
             self.answer(server, 200, capabilities())
@@ -298,7 +299,12 @@ class Sessions:
             self.answer(server, 200, (("Contact", contact), *capabilities(), *headers))
             session.dialog.refresh(request)
             self.feed_timer(session, given)
-        elif session.own is not None and session.own.offers:
+        else:
+            self._offered(session, server, request)
+
+    def _offered(self, session: Session, server: Server, request: Request) -> None:
+        """Take in a re-INVITE or UPDATE that wants an answer."""
+        if session.own is not None and session.own.offers:
             # RFC 3261 §14.2, RFC 3311 §5.2: ours is on its way.
             self.answer(server, 491)
         elif session.pending is not None:

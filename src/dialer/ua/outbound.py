@@ -22,8 +22,10 @@ from dialer.ua.call import (
     Provisional,
 )
 from dialer.ua.guard import guarded
+from dialer.ua.invitation import called_uri
 from dialer.ua.media_figures import figures_of
 from dialer.ua.reason import q850_cause
+from dialer.ua.referral import Referral
 from dialer.ua.session import UNUSABLE
 from dialer.ua.silence_watch import SilenceLimits
 
@@ -103,6 +105,7 @@ class OutboundCall:
         self._talk_began: float | None = None
         self._talk_ended: float | None = None
         self._timer: Timer | None = None
+        self._referral: Referral | None = None
 
     @property
     def _route(self) -> Route:
@@ -142,6 +145,26 @@ class OutboundCall:
             self._bye()
         else:
             self.cancel()
+
+    def refer(
+        self, number: str, patience: float, on_progress: Callable[[int], None] = lambda _: None
+    ) -> Referral:
+        """Ask the far end to call `number` instead of us (RFC 3515); the call stays up.
+
+        The number is as it is dialled over the call's trunk. Raises ValueError for one that cannot
+        stand in a URI.
+        """
+        trunk, now = self.request.trunk, self._clock.monotonic()
+        uri = called_uri(trunk, number)
+        caller = parse_address(self._prepared.identity.from_header).uri
+        referral = self._referral = Referral(self._clock, patience, on_progress)
+        if self._result.done() or self._hung_up or not self.answered:
+            referral.call_over(by_peer=False)
+        else:
+            driver = self._route.driver
+            by = "" if trunk.privacy else caller
+            driver.perform(driver.endpoint.refer(self.call_id, uri, now, by))
+        return referral
 
     def abandon(self) -> None:
         """Set the result without waiting for the far end any longer."""
@@ -300,6 +323,14 @@ class OutboundCall:
             for listener in tuple(self.digit_listeners):
                 guarded(listener, digit)
 
+    def _refer_answered(self, event: effects.ReferAnswered) -> None:
+        if self._referral is not None:
+            self._referral.answered(event)
+
+    def _refer_notified(self, event: effects.ReferNotified) -> None:
+        if self._referral is not None:
+            self._referral.notified(event)
+
     # how it ends
 
     def _ring_timed_out(self) -> None:
@@ -347,6 +378,8 @@ class OutboundCall:
                 rtp_packets_received=self.media.packets_received,
                 media=figures_of(self.media),
             )
+        if self._referral is not None:
+            self._referral.call_over(by_peer=hung_up_by is HungUpBy.THEM)
         self._result.set_result(self._known)
         self._on_over(self)
 
@@ -380,6 +413,8 @@ class OutboundCall:
         effects.RefreshDue: _refresh,
         effects.AckReceived: _acknowledged,
         effects.InfoReceived: _informed,
+        effects.ReferAnswered: _refer_answered,
+        effects.ReferNotified: _refer_notified,
         effects.InviteTimedOut: _timed_out,
         effects.CancelTimedOut: _cancel_timed_out,
         effects.TransportFailed: _not_delivered,
