@@ -249,6 +249,13 @@ class Service:
             on_status=log_status,
         )
         self._parts.push_async_callback(agent.close)
+        conversations = Conversations(
+            self.settings.path(self.settings.prompts),
+            self.clock,
+            self._bots,
+            self._speech(),
+            pool,
+        )
         engine = Engine(
             pool=pool,
             clock=self.clock,
@@ -256,13 +263,7 @@ class Service:
             trunks=trunks,
             table=self._table(),
             metrics=self.metrics,
-            converse=Conversations(
-                self.settings.path(self.settings.prompts),
-                self.clock,
-                self._bots,
-                self._speech(),
-                pool,
-            ),
+            converse=conversations,
             node=self.settings.engine.node_name(),
             lease_seconds=self.settings.engine.lease_seconds,
             batch=self.settings.engine.batch,
@@ -282,6 +283,7 @@ class Service:
                 rtp_audio=capture.rtp_audio,
             ),
         )
+        conversations.second_legs = engine.second_legs
         await engine.start()
         self.engine = engine
         engine.watch_trunks()  # once more: they may have been read again meanwhile

@@ -158,6 +158,9 @@ class Scene:
         )
         await user_agent.start()
         chosen = TrunkSet({state.trunk.name: state for state in trunks or (self.trunk(),)})
+        conversations = Conversations(
+            pathlib.Path("no-prompts-here"), self.clock, bots, speech, pool or self.pool
+        )
         engine = Engine(
             pool=pool or self.pool,
             clock=self.clock,
@@ -165,9 +168,7 @@ class Scene:
             trunks=chosen,
             table=OutcomeTable.default(),
             metrics=Metrics(),
-            converse=Conversations(
-                pathlib.Path("no-prompts-here"), self.clock, bots, speech, pool or self.pool
-            ),
+            converse=conversations,
             node=name,
             lease_seconds=lease,
             batch=batch,
@@ -175,6 +176,7 @@ class Scene:
             keep_calls=keep,
             keep_audit=keep_audit,
         )
+        conversations.second_legs = engine.second_legs
         node = Node(engine, user_agent, chosen)
         self.exits.push_async_callback(node.stop)
         await engine.start()

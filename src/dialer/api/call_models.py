@@ -144,6 +144,22 @@ class Leg(Answer):
     created_at: dt.datetime
 
 
+class TransferLeg(Answer):
+    """The INVITE of a second call, by which the answered one was to be transferred."""
+
+    ordinal: int
+    trunk: str
+    number: str
+    caller_id: str
+    sip_call_id: str
+    outcome: Outcome | None
+    rule: str | None
+    evidence: dict[str, Any] = Field(description="as that of a leg; empty until its end")
+    created_at: dt.datetime
+    answered_at: dt.datetime | None
+    ended_at: dt.datetime | None
+
+
 class Attempt(Answer):
     """One attempt with its legs; `outcome`, `rule` and `status` are null while it runs."""
 
@@ -161,6 +177,7 @@ class Attempt(Answer):
     detail: str = Field(description="what there is to say besides, in a sentence, or empty")
     conversation: dict[str, Any] = Field(description="what happened after the answer")
     report_data: dict[str, Any] = Field(description="what was found out there, by field")
+    transfer_legs: list[TransferLeg] = Field(description="the second calls of its transfers")
 
 
 class CallWithAttempts(Call):

@@ -15,13 +15,14 @@ from dialer.api.next_attempt import next_attempt
 from dialer.api.problem import Problem, invalid
 from dialer.campaign.menu import Gather, prompts_of
 from dialer.campaign.moves import CampaignAction, MoveRefused
+from dialer.campaign.number import NumberError, normalise
 from dialer.campaign.settings import LetBotSpeak, PlayPrompt, PlayPromptOnAnswer
 from dialer.campaign.status import CallStatus
 from dialer.store import campaigns, records
 from dialer.store.errors import VersionConflict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from dialer.campaign.settings import CampaignSettings, OnAnswer
     from dialer.campaign.spoken_prompt import Prompt
@@ -230,6 +231,7 @@ def _check(settings: CampaignSettings, context: Context, account_id: int) -> Non
         if name not in known
     ]
     errors += _mistakes_of_answer(settings.on_answer, context)
+    errors += _mistakes_of_transfers(settings.on_answer, context, known)
     if settings.start_at is not None:
         try:
             settings.start_at.astimezone(dt.UTC)
@@ -263,6 +265,29 @@ def _mistakes_of_answer(wanted: OnAnswer | None, context: Context) -> list[tuple
         if message is not None and folders and prompts.find(folders, message) is None:
             key = "/on_answer/machine_detection/message"
             errors.append((key, f"there is no prompt {message!r} in {folders[0]}; put it there"))
+    return errors
+
+
+def _mistakes_of_transfers(
+    wanted: OnAnswer | None, context: Context, trunks: Collection[str]
+) -> list[tuple[str, str]]:
+    """Return which targets of transfers cannot be: a trunk that is not there, a bad number."""
+    if not isinstance(wanted, LetBotSpeak | Gather):
+        return []
+    names = ", ".join(sorted(trunks)) or "none"
+    errors = []
+    for name, target in wanted.transfers.items():
+        where = f"/on_answer/transfers/{name}"
+        if target.trunk is not None and target.trunk not in trunks:
+            said = f"there is no trunk {target.trunk!r} in the configuration; it has {names}"
+            errors.append((f"{where}/trunk", said))
+        try:
+            number = normalise(target.number, context.settings.internal_numbers)
+        except NumberError as error:
+            errors.append((f"{where}/number", str(error)))
+        else:
+            if not number.dialable:
+                errors.append((f"{where}/number", number.problem))
     return errors
 
 

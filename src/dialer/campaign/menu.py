@@ -11,6 +11,7 @@ from dialer.campaign.machine_detection import (
 )
 from dialer.campaign.setting_types import Printable, Settings
 from dialer.campaign.spoken_prompt import Prompt  # noqa: TC001 - pydantic needs it at run time
+from dialer.campaign.transfer import TransferName, Transfers  # noqa: TC001 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,8 @@ Pattern = Annotated[str, StringConstraints(pattern=r"^[0-9*#A-DXZN]{0,32}\.?$", 
 class Branch(Settings):
     """What is done upon keys: fields are set, the number is opted out, a prompt is played.
 
-    Then comes another menu, or this one `again`, or else the end of the call.
+    Then the call is transferred to one of the `transfers`. Without that, or where it fails, comes
+    another menu, or this one `again`, or else the end of the call.
     """
 
     set: Annotated[dict[FieldName, FieldValue], Field(max_length=50)] = Field(default_factory=dict)
@@ -42,6 +44,7 @@ class Branch(Settings):
     prompt: Prompt | None = None
     menu: Menu | None = None
     again: bool = False
+    transfer: TransferName | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -90,6 +93,7 @@ class Gather(Menu):
     """On answer: a menu, which keys of the telephone lead through."""
 
     kind: Literal["gather"] = "gather"
+    transfers: Transfers = Field(default_factory=dict)
     machine_detection: MachineDetection | None = None
 
     @model_validator(mode="after")
@@ -104,6 +108,12 @@ class Gather(Menu):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two menus are named {name!r}; its result would be one")
+        for _, where, menu in menus(self):
+            for place, branch in _branches(menu, where):
+                if branch.transfer is not None and branch.transfer not in self.transfers:
+                    raise ValueError(
+                        f"{place} transfers to {branch.transfer!r}, which transfers does not name"
+                    )
         return self
 
 

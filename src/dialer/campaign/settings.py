@@ -18,6 +18,7 @@ from dialer.campaign.outcome import Outcome  # noqa: TC001 - pydantic needs it a
 from dialer.campaign.plan import zone_of
 from dialer.campaign.setting_types import Printable, Settings
 from dialer.campaign.spoken_prompt import Prompt
+from dialer.campaign.transfer import Transfers  # noqa: TC001 - pydantic needs it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,6 +110,7 @@ class LetBotSpeak(Settings):
     secret: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     connect_timeout_seconds: Annotated[float, Field(ge=0.1, le=30)] = 5
     fallback: Fallback = HangUp()
+    transfers: Transfers = Field(default_factory=dict)
     machine_detection: MachineDetection | None = None
 
 

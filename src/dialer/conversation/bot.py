@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from dialer.clock import Clock
     from dialer.conversation.bot_connection import BotSettings
+    from dialer.conversation.transfer import Transfers
     from dialer.rtp.packet import Packet
     from dialer.ua.outbound import OutboundCall
 
@@ -62,7 +63,8 @@ class BotConversation:
     `fallback` takes over a call whose bot failed, and ends it by hanging up; it returns what went
     wrong in turn, or "". `actions` are what a bot may ask for besides speech, by the name of the
     event; any other is answered by an error. `heard_before` returns, once, what the far end had
-    sent before the bot could listen.
+    sent before the bot could listen. `transfers`, where there are any, are begun by the bot; it is
+    told how each goes, and takes its leave once the person is handed over.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class BotConversation:
         fallback: Callable[[], Awaitable[str]],
         actions: Mapping[str, BotAction] | None = None,
         heard_before: Callable[[], list[Packet]] = list,
+        transfers: Transfers | None = None,
     ) -> None:
         self._call = call
         self._over = call.result
@@ -84,6 +87,7 @@ class BotConversation:
         self._fallback = fallback
         self._actions = actions or {}
         self._heard_before = heard_before
+        self._transfers = transfers
         self._writer = media_streams.StreamWriter(
             stream_sid="MZ" + secrets.token_hex(16),
             account_sid=wanted.account_sid,
@@ -95,6 +99,7 @@ class BotConversation:
         self._asked_to_hang_up = asyncio.Event()
         self._played_out = asyncio.Event()
         self._silent_frames = 0  # since the last frame of speech
+        self._handed_over = asyncio.Event()
         self._stopped = False  # `stop` was sent
         self._told = asyncio.Event()  # a result came after that
         self._report_data: dict[str, media_streams.Field] = {}
@@ -110,10 +115,14 @@ class BotConversation:
             connection = await self._connected()
             if connection is not None:
                 await self._converse(connection)
+            if self._transfers is not None:
+                await self._transfers.settled()
         except BotFailure as error:
             failure = f"the bot failed: {error}"
             log.warning("the bot failed", sip_call_id=self._call.call_id, reason=str(error))
-            if wrong := await self._fallback():
+            # a person who is handed over has no more need of a bot
+            handed_over = self._transfers is not None and await self._transfers.settled()
+            if not handed_over and (wrong := await self._fallback()):
                 failure += f"; {wrong}"
         finally:
             self._call.hang_up()
@@ -160,13 +169,17 @@ class BotConversation:
             self._received(packet)
             keys.take(packet)
         media.source = self._next_frame
+        if self._transfers is not None:
+            self._transfers.tell = self._transferred
+            self._handed_over = self._transfers.handed_over
         sending = asyncio.create_task(self._link.run(), name="to-bot")
         reading = asyncio.create_task(self._read(connection.websocket), name="from-bot")
         watching = asyncio.create_task(self._watch(connection.websocket), name="bot-watch")
         orderly = False
         try:
             await self._until_it_ends(reading, watching)
-            self._call.hang_up()
+            if self._transfers is None or not self._transfers.under_way:
+                self._call.hang_up()
             await self._take_leave(reading)
             orderly = True
         finally:
@@ -186,9 +199,10 @@ class BotConversation:
         """Wait until the call is over, or the bot has ended it and was heard to the end."""
         overflow = asyncio.create_task(self._link.overflow.wait())
         asked = asyncio.create_task(self._asked_to_hang_up.wait())
+        gone = asyncio.create_task(self._handed_over.wait())
         try:
-            await self._wait(None, reading, watching, self._over, overflow, asked)
-            if self._over.done():
+            await self._wait(None, reading, watching, self._over, overflow, asked, gone)
+            if self._over.done() or gone.done():
                 return
             if overflow.done():
                 raise BotFailure(f"it has not read for {self._settings.unread_seconds:g} s")
@@ -199,6 +213,7 @@ class BotConversation:
         finally:
             overflow.cancel()
             asked.cancel()
+            gone.cancel()
         self._asked_to_hang_up.set()  # by closing the stream, too
         if self._queue or self._silent_frames < _MOST_FRAMES_OF_PACKET:
             self._played_out.clear()
@@ -254,7 +269,7 @@ class BotConversation:
             self._silent_frames += 1
             if self._silent_frames >= _MOST_FRAMES_OF_PACKET:
                 self._played_out.set()
-            return None
+            return None if self._transfers is None else self._transfers.waiting_frame()
         self._silent_frames = 0
         return g711.recode(frame, "PCMU", self._call.media.codec or "PCMU")
 
@@ -330,10 +345,21 @@ class BotConversation:
                 if self._stopped:
                     self._told.set()
             case media_streams.Request(event, body):
-                action = self._actions.get(event)
-                why_not = f"there is no {event} here" if action is None else action(body)
+                why_not = self._begin(event, body)
                 if why_not:
                     self._link.send(self._writer.error(event, why_not))
+
+    def _begin(self, event: str, body: Mapping[str, Any]) -> str | None:
+        """Begin what a bot asks for besides speech; return why it cannot, or None."""
+        if event == "transfer" and self._transfers is not None:
+            part = body.get("transfer")
+            return self._transfers.begin(part.get("to") if isinstance(part, dict) else None)
+        action = self._actions.get(event)
+        return f"there is no {event} here" if action is None else action(body)
+
+    def _transferred(self, facts: Mapping[str, Any]) -> None:
+        if not self._stopped:
+            self._link.send(self._writer.transfer(facts))
 
     def _bad(self, error: Exception) -> None:
         """Count a message that is none of the protocol; too many of them are a failure."""
@@ -374,6 +400,8 @@ class BotConversation:
             return "failure"
         if self._over.done() and self._over.result().hung_up_by is HungUpBy.THEM:
             return "caller"
+        if self._handed_over.is_set():
+            return "transfer"
         return "bot" if self._asked_to_hang_up.is_set() else "dialer"
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from dialer.clock import Clock, Timer
+    from dialer.conversation.transfer import Transfers
     from dialer.ua.outbound import OutboundCall
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class GatherConversation:
         sound: Sound,
         clock: Clock,
         opt_out: Callable[[], Coroutine[Any, Any, None]] = _told_at_the_end,
+        transfers: Transfers | None = None,
     ) -> None:
         self._call = call
         self._sound = sound
@@ -57,6 +59,8 @@ class GatherConversation:
         self._failure = ""
         self._opt_out = opt_out
         self._opting_out: asyncio.Task[None] | None = None
+        self._transfers = transfers
+        self._transferring: asyncio.Task[None] | None = None
 
     async def hold(self) -> ConversationEnd:
         """Go through the menu until its end or the call's; hangs up in any case.
@@ -72,8 +76,9 @@ class GatherConversation:
             self._stop_playing()
             self._set_timer(None)
             self._call.hang_up()
-            if self._opting_out is not None:
-                self._opting_out.cancel()
+            for task in (self._opting_out, self._transferring):
+                if task is not None:
+                    task.cancel()
         if self._over.done():
             self._over.result()
         talk = self._talk
@@ -127,9 +132,24 @@ class GatherConversation:
                 case menus.OptOut():
                     log.info("opted out", sip_call_id=self._call.call_id)
                     self._opting_out = asyncio.create_task(self._opt_out(), name="opt-out")
+                case menus.Transfer(name):
+                    self._transferring = asyncio.create_task(self._transfer(name), name="transfer")
                 case menus.HangUp():
                     self._over.set_result(None)
         self._set_timer(self._talk.deadline)
+
+    async def _transfer(self, name: str) -> None:
+        """Hand the call over; where that fails, go on."""
+        transfers, media = self._transfers, self._call.media
+        done = False
+        if transfers is not None and transfers.begin(name) is None:
+            media.source = transfers.waiting_frame
+            try:
+                done = await transfers.settled()
+            finally:
+                media.source = None
+        if not done and not self._over.done():
+            self._do(self._talk.not_transferred(self._clock.monotonic()))
 
     async def _play(self, prompt: menus.Prompt) -> None:
         media = self._call.media
@@ -167,6 +187,8 @@ class GatherConversation:
     def _ended_by(self) -> str:
         if self._failure:
             return "failure"
+        if self._transfers is not None and self._transfers.handed_over.is_set():
+            return "transfer"
         if self._over.done():
             return "menu"
         result = self._call.result

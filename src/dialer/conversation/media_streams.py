@@ -241,6 +241,10 @@ class StreamWriter:
         """Return that the stream is over."""
         return self._message("stop", "stop", self._ids)
 
+    def transfer(self, facts: Mapping[str, Any]) -> str:
+        """Return how a transfer goes."""
+        return self._message("transfer", "transfer", facts)
+
     def error(self, event: str, sentence: str) -> str:
         """Return why an event of the bot came to nothing."""
         return self._message("error", "error", {"event": event, "message": sentence})

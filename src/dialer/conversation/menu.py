@@ -38,13 +38,17 @@ class Prompt:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Branch:
-    """What is done upon keys: first fields and opt-out, then the prompt, then where it leads."""
+    """What is done upon keys: first fields and opt-out, then the prompt, then where it leads.
+
+    Where a `transfer` fails, the call goes on as without it.
+    """
 
     fields: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     opt_out: bool = False
     prompt: Prompt | None = None
     menu: Menu | None = None
     again: bool = False
+    transfer: str = ""
 
     @classmethod
     def of(cls, wanted: Mapping[str, Any]) -> Branch:
@@ -56,6 +60,7 @@ class Branch:
             prompt=Prompt.of(wanted.get("prompt")),
             menu=None if below is None else Menu.of(below),
             again=bool(wanted.get("again")),
+            transfer=wanted.get("transfer") or "",
         )
 
 
@@ -134,11 +139,18 @@ class OptOut:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Transfer:
+    """Transfer the call to a target of the campaign; say so with `not_transferred` if it fails."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class HangUp:
     """The conversation is over."""
 
 
-Action: TypeAlias = "Play | StopPlaying | OptOut | HangUp"
+Action: TypeAlias = "Play | StopPlaying | OptOut | Transfer | HangUp"
 
 
 class State(enum.Enum):
@@ -148,6 +160,7 @@ class State(enum.Enum):
     FIRST_KEY = "nothing was keyed in yet"
     KEYS = "some keys are in"
     BRANCH = "the prompt of a branch plays"
+    TRANSFER = "a transfer is tried, or stands"
     OVER = "nothing follows"
 
 
@@ -196,7 +209,7 @@ class MenuConversation:
 
     def key(self, key: str, now: float) -> list[Action]:
         """Take a key that was pressed: one of 0 to 9, *, # and A to D."""
-        if self.state in {State.OVER, State.BRANCH}:
+        if self.state in {State.OVER, State.BRANCH, State.TRANSFER}:
             return []
         if key == "#" and self._spare_end:
             self._spare_end = False
@@ -223,6 +236,10 @@ class MenuConversation:
         elif self.state is State.BRANCH:
             return self._go_on(now)
         return []
+
+    def not_transferred(self, now: float) -> list[Action]:
+        """Take word that a transfer has failed."""
+        return self._lead(now) if self.state is State.TRANSFER else []
 
     def tick(self, now: float) -> list[Action]:
         """Act on a deadline, if it has come."""
@@ -271,6 +288,13 @@ class MenuConversation:
         return actions + self._go_on(now)
 
     def _go_on(self, now: float) -> list[Action]:
+        """Do what comes behind the prompt of the branch that was taken."""
+        if self._then is not None and self._then.transfer:
+            self.state = State.TRANSFER
+            return [Transfer(self._then.transfer)]
+        return self._lead(now)
+
+    def _lead(self, now: float) -> list[Action]:
         """Go where the branch leads that was taken."""
         branch, self._then = self._then, None
         if branch is not None and branch.menu is not None:

@@ -17,6 +17,7 @@ from dialer.conversation.listening import Listening
 from dialer.conversation.menu import Menu, Prompt
 from dialer.conversation.prompt import HELLO, hang_up_after, play_prompt
 from dialer.conversation.speech import Speech, SpeechSettings
+from dialer.conversation.transfer import Target, Transfers
 from dialer.engine.answerers import Met, action_for, answer_settings, cause_of
 from dialer.engine.bot_access import BotAccess
 from dialer.store import do_not_call
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from dialer.clock import Clock
+    from dialer.engine.second_legs import SecondLegs
     from dialer.rtp.frames import Frames
     from dialer.rtp.packet import Packet
     from dialer.store.attempt_records import ClaimedCall
@@ -59,21 +61,56 @@ class Conversations:
         self._library = AudioLibrary()
         self._speech = Speech(speech or SpeechSettings(), clock)
         self._db = db
+        self.second_legs: SecondLegs | None = (
+            None  # the engine's; without it nothing is transferred
+        )
 
     async def __call__(
         self, claimed: ClaimedCall, attempt_id: UUID, call: OutboundCall
     ) -> ConversationEnd:
         """Hold the conversation and hang up; raises AudioError for a prompt that is not there."""
+        transfers = self._transfers(claimed, attempt_id, call)
+        if transfers is None:
+            return await self._hold(claimed, attempt_id, call, None)
+        try:
+            ending = await self._hold(claimed, attempt_id, call, transfers)
+        finally:
+            await transfers.close()
+        if not transfers.records:
+            return ending
+        record = {**ending.record, "transfers": transfers.records}
+        return dataclasses.replace(ending, record=record)
+
+    def _transfers(
+        self, claimed: ClaimedCall, attempt_id: UUID, call: OutboundCall
+    ) -> Transfers | None:
+        targets = claimed.on_answer.get("transfers")
+        if not targets or self.second_legs is None:
+            return None
+        return Transfers(
+            call,
+            {name: Target.of(name, target) for name, target in targets.items()},
+            self.second_legs.lines_of(claimed, attempt_id, call),
+            self._clock,
+        )
+
+    async def _hold(
+        self,
+        claimed: ClaimedCall,
+        attempt_id: UUID,
+        call: OutboundCall,
+        transfers: Transfers | None,
+    ) -> ConversationEnd:
         wanted = claimed.on_answer
         detection = wanted.get("machine_detection") or {}
         if not detection.get("enabled"):
-            return await self._converse(claimed, attempt_id, call, list)
+            return await self._converse(claimed, attempt_id, call, list, transfers)
         listening = Listening(call, self._clock, answer_settings(detection))
         try:
             met = Met(await listening.answer())
             ending = await self._meet(met, detection, listening, call)
             if ending is None:
-                ending = await self._converse(claimed, attempt_id, call, listening.take)
+                ending = await self._converse(claimed, attempt_id, call, listening.take, transfers)
         except BaseException:
             call.hang_up()
             raise
@@ -89,16 +126,17 @@ class Conversations:
         attempt_id: UUID,
         call: OutboundCall,
         heard_before: Callable[[], list[Packet]],
+        transfers: Transfers | None,
     ) -> ConversationEnd:
         """Do what is done for a person."""
         if claimed.on_answer.get("kind") == "bot":
-            return await self._let_bot_speak(claimed, attempt_id, call, heard_before)
+            return await self._let_bot_speak(claimed, attempt_id, call, heard_before, transfers)
         heard_before()
         wanted = claimed.on_answer
         if wanted.get("kind") == "gather":
             sound = functools.partial(self._sound, claimed.payload)
             opt_out = functools.partial(self._opt_out, claimed)
-            talk = GatherConversation(call, Menu.of(wanted), sound, self._clock, opt_out)
+            talk = GatherConversation(call, Menu.of(wanted), sound, self._clock, opt_out, transfers)
             return await talk.hold()
         await self._say(wanted, claimed, call)
         return ConversationEnd()
@@ -157,6 +195,7 @@ class Conversations:
         attempt_id: UUID,
         call: OutboundCall,
         heard_before: Callable[[], list[Packet]],
+        transfers: Transfers | None,
     ) -> ConversationEnd:
         wanted = claimed.on_answer
         url, name = str(wanted["url"]), wanted.get("secret")
@@ -193,6 +232,7 @@ class Conversations:
             self._clock,
             fallback=fall_back,
             heard_before=heard_before,
+            transfers=transfers,
         )
         return await conversation.hold()
 

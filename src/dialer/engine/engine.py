@@ -17,6 +17,7 @@ from dialer.engine.live_calls import LiveCalls
 from dialer.engine.publishing import Publisher
 from dialer.engine.recorder import Recorder
 from dialer.engine.rescue import Rescue
+from dialer.engine.second_legs import SecondLegs
 from dialer.engine.trace_writer import FORGET_EVERY, WRITE_EVERY
 from dialer.engine.trunk_choice import TrunkChoice
 from dialer.engine.undialed import UndialedCalls
@@ -113,6 +114,17 @@ class Engine:
             metrics=metrics,
             converse=converse,
             on_free=self._wake.set,
+            traces=traces,
+        )
+        self.second_legs = SecondLegs(
+            pool=pool,
+            clock=clock,
+            lease=self.lease,
+            agent=agent,
+            trunks=trunks,
+            recorder=self.recorder,
+            table=table,
+            may_dial=self._may_dial,
             traces=traces,
         )
         self.dispatcher = Dispatcher(

@@ -129,7 +129,7 @@ class LiveCalls:
         live.trunk = trunk
         live.tried.append(trunk.trunk.name)
         if self._traces is not None:
-            self._traces.begin(live.attempt_id, prepared)
+            self._traces.begin(prepared)
         live.outbound = self._agent.place(prepared, lambda event: self._happened(live, event))
         live.outbound.result.add_done_callback(lambda result: self._ended(live, result.result()))
 

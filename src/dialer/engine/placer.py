@@ -87,6 +87,11 @@ def stored_dialog(dialog: records.DialogIdentity) -> sip.DialogIdentity:
     return sip.DialogIdentity(**_fields(dialog))
 
 
+def dialog_to_store(dialog: sip.DialogIdentity) -> records.DialogIdentity:
+    """Return the store's form of what a BYE needs."""
+    return records.DialogIdentity(**_fields(dialog))
+
+
 def progress(
     call_id: int, attempt_id: UUID, ordinal: int, event: sip.CallEvent
 ) -> attempt_records.LegProgress:
@@ -106,7 +111,7 @@ def progress(
             return dataclasses.replace(
                 row,
                 phase=Phase.TALKING,
-                dialog=records.DialogIdentity(**_fields(dialog)),
+                dialog=dialog_to_store(dialog),
                 answered_at=at,
             )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 
-from dialer.store import attempts
+from dialer.store import attempts, transfers
 from dialer.store.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dialer.engine.lease import NodeLease
     from dialer.store.attempt_records import AttemptResult, LegProgress
     from dialer.store.pool import Pool
+    from dialer.store.transfers import TransferNews
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +49,7 @@ class Recorder:
         self._lease = lease
         self._on_lost = on_lost
         self._progress: list[LegProgress] = []
+        self._transfers: list[TransferNews] = []
         self._results: list[AttemptResult] = []
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -57,6 +59,11 @@ class Recorder:
     def progress(self, row: LegProgress) -> None:
         """Take in news of a call under way."""
         self._progress.append(row)
+        self._stir()
+
+    def transfer(self, row: TransferNews) -> None:
+        """Take in news of a second leg."""
+        self._transfers.append(row)
         self._stir()
 
     def result(self, row: AttemptResult) -> None:
@@ -91,14 +98,20 @@ class Recorder:
         """Write what is buffered; what could not be written stays. Raises `Unavailable`."""
         self._wake.clear()
         try:
-            while self._progress or self._results:
+            while self._progress or self._transfers or self._results:
                 # An attempt's news go before its end: the ends that are here by now wait for all
                 # the news that are here by now, and not for those that come meanwhile.
                 news, ends = self._progress[:BATCH], self._results[:BATCH]
-                no_more_news = len(news) == len(self._progress)
+                seconds = self._transfers[:BATCH]
+                no_more_news = len(news) == len(self._progress) and len(seconds) == len(
+                    self._transfers
+                )
                 if news:
                     await self._write(attempts.record_progress, news)
                     del self._progress[: len(news)]
+                if seconds:
+                    await self._write(transfers.record, seconds)
+                    del self._transfers[: len(seconds)]
                 if ends and no_more_news:
                     await self._write(attempts.record_results, ends)
                     del self._results[: len(ends)]

@@ -10,7 +10,7 @@ import structlog
 
 from dialer.campaign.evidence import Evidence, LocalCause
 from dialer.engine import placer
-from dialer.store import attempts
+from dialer.store import attempts, transfers
 from dialer.store.attempt_records import AttemptResult
 from dialer.store.pool import transaction
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dialer.engine.trunk_set import TrunkSet
     from dialer.store.attempt_records import OrphanedCall
     from dialer.store.pool import Pool
+    from dialer.store.transfers import OpenTransfer
     from dialer.ua.agent import UserAgent
 
 log = structlog.get_logger(__name__)
@@ -61,16 +62,21 @@ class Rescue:
 
     async def _take_over(self) -> list[OrphanedCall]:
         orphans: list[OrphanedCall] = []
+        seconds: list[OpenTransfer] = []
         node, epoch = self._lease.name, self._lease.epoch
         try:
             async with transaction(self._pool) as connection:
                 orphans = await attempts.take_over_orphans(connection, node, epoch)
+                ids = [orphan.attempt_id for orphan in orphans]
+                seconds = await transfers.open_of(connection, ids) if ids else []
                 results = [self._result(orphan) for orphan in orphans]
                 await attempts.record_results(connection, node, epoch, results)
         finally:
             # Should the commit be lost, they are ended twice: better than not at all.
             for orphan in orphans:
                 self._end_at_far_end(orphan)
+            for second in seconds:
+                self._end_at_far_end(second)
         return orphans
 
     def _result(self, orphan: OrphanedCall) -> AttemptResult:
@@ -106,7 +112,7 @@ class Rescue:
             flags=placer.flags_of(rule, None),
         )
 
-    def _end_at_far_end(self, orphan: OrphanedCall) -> None:
+    def _end_at_far_end(self, orphan: OrphanedCall | OpenTransfer) -> None:
         """Send the BYE or CANCEL that the dead node cannot; best effort."""
         state = self._trunks.get(orphan.trunk)
         trunk = None if state is None else state.trunk
@@ -115,7 +121,8 @@ class Rescue:
             end = self._agent.hang_up_dialog(placer.stored_dialog(orphan.dialog), trunk)
         else:
             end = self._agent.hang_up_leg(placer.stored_leg(orphan.identity), trunk)
-        task = asyncio.create_task(_quietly(end, orphan.id), name=f"end-orphan-{orphan.id}")
+        sip_call_id = orphan.identity.call_id
+        task = asyncio.create_task(_quietly(end, sip_call_id), name=f"end-orphan-{sip_call_id}")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -126,8 +133,10 @@ def _talked(orphan: OrphanedCall, now: dt.datetime) -> float:
     return 0.0 if answered_at is None else max(0.0, (now - answered_at).total_seconds())
 
 
-async def _quietly(end: Coroutine[object, object, None], call_id: int) -> None:
+async def _quietly(end: Coroutine[object, object, None], sip_call_id: str) -> None:
     try:
         await end
     except Exception as error:  # noqa: BLE001 - nothing of a dead call may stop the rescue
-        log.warning("a dead node's call could not be ended", call=call_id, error=repr(error))
+        log.warning(
+            "a dead node's call could not be ended", sip_call_id=sip_call_id, error=repr(error)
+        )

@@ -52,12 +52,13 @@ class TraceWriter:
         self._keep = keep
         self._packets = round(rtp_seconds * PACKETS_PER_SECOND)
         self._audio = rtp_audio
-        self._up: dict[UUID, CallTrace] = {}
+        self._up: dict[str, CallTrace] = {}  # by Call-ID
         self._waiting: list[LegTrace] = []
 
-    def begin(self, attempt_id: UUID, prepared: PreparedCall) -> None:
+    def begin(self, prepared: PreparedCall) -> None:
         """Trace a leg from now on: its messages, and the first of its RTP."""
-        trace = self._up[attempt_id] = self._hook.begin(prepared.identity.call_id)
+        sip_call_id = prepared.identity.call_id
+        trace = self._up[sip_call_id] = self._hook.begin(sip_call_id)
         if prepared.route is not None and self._packets:
             stream = prepared.route.session.stream
             stream.on_packet = MediaTrace(
@@ -67,7 +68,7 @@ class TraceWriter:
     def end(self, call_id: int, attempt_id: UUID, leg_ordinal: int, sip_call_id: str) -> None:
         """Take a leg's trace, which is over, for writing."""
         self._hook.end(sip_call_id)
-        trace = self._up.pop(attempt_id, None)
+        trace = self._up.pop(sip_call_id, None)
         if trace is None or not trace.messages:
             return
         self._waiting.append(

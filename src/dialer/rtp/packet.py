@@ -111,6 +111,14 @@ class Numbering:
         self.timestamp = (self.timestamp + frames * self.samples) & 0xFFFFFFFF
         self._marker = 0x80
 
+    def next(self) -> tuple[int, int, int]:
+        """Return the next sequence number and timestamp, and the SSRC."""
+        return self._sequence, self._timestamp, self._ssrc
+
+    def go_on(self, sequence: int, timestamp: int) -> None:
+        """Go on from these numbers, after packets of others went out in this stream."""
+        self._sequence, self._timestamp, self._marker = sequence, timestamp, 0x80
+
     def begin_talkspurt(self) -> None:
         """Mark the next packet, so that the listener may adapt its playout (RFC 3551 §4.1)."""
         self._marker = 0x80

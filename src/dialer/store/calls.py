@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dialer.campaign.status import CallStatus
     from dialer.store.pool import Database
-    from dialer.store.records import Call, Leg
+    from dialer.store.records import Call, Leg, TransferLeg
 
 # Two statements, so that each has the plan that its index serves: the newest of each campaign, or
 # of each status of each, deleted ones too, and of these the newest. However many calls others have,
@@ -69,6 +69,13 @@ ORDER BY a.ordinal, l.ordinal
 """
 
 
+TRANSFERS = """
+SELECT l.* FROM transfer_legs AS l JOIN attempts AS a ON a.id = l.attempt_id
+WHERE a.call_id = $1
+ORDER BY a.ordinal, l.ordinal
+"""
+
+
 async def list_page(
     db: Database,
     account_id: int,
@@ -106,6 +113,13 @@ async def get(db: Database, account_id: int, call_id: int) -> CallDetails:
         legs: dict[UUID, list[Leg]] = collections.defaultdict(list)
         for row in await connection.fetch(LEGS, call_id):
             legs[row["attempt_id"]].append(rows.leg(row))
+        seconds: dict[UUID, list[TransferLeg]] = collections.defaultdict(list)
+        for row in await connection.fetch(TRANSFERS, call_id):
+            seconds[row["attempt_id"]].append(rows.transfer_leg(row))
     return CallDetails(
-        rows.call(call), tuple(rows.attempt(row, legs.get(row["id"], ())) for row in attempts)
+        rows.call(call),
+        tuple(
+            rows.attempt(row, legs.get(row["id"], ()), seconds.get(row["id"], ()))
+            for row in attempts
+        ),
     )

@@ -37,9 +37,6 @@ WHERE k.id = $3 AND c.status = 'in_progress'
 FOR KEY SHARE OF c
 """
 
-# A statement of its own: its snapshot is newer than the trunk's lock, so no claim is missed.
-COUNT_HELD = "SELECT count(*) FROM calls WHERE node IS NOT NULL AND trunk = $1"
-
 NEXT_LEG = """
 WITH moved AS (
     UPDATE calls AS k
@@ -79,7 +76,8 @@ async def commit(
         # after the campaign, as a claim takes them
         if await queue.lock_trunks(connection, [leg.trunk]):
             return Commit.NO_ROOM
-        if await connection.fetchval(COUNT_HELD, leg.trunk) >= max_calls:
+        # a statement of its own: its snapshot is newer than the lock, so no claim is missed
+        if await queue.held_of_trunk(connection, leg.trunk) >= max_calls:
             return Commit.NO_ROOM
         moved = await connection.fetchval(
             NEXT_LEG,

@@ -68,9 +68,18 @@ NAME_TRUNKS = (
 # A statement of its own: its snapshot is newer than both locks, so no claim is missed.
 COUNT_HELD = """
 SELECT trunk, count(*) AS held, count(*) FILTER (WHERE campaign_id = $1) AS of_campaign
-FROM calls
-WHERE node IS NOT NULL AND (campaign_id = $1 OR trunk = ANY($2))
+FROM (
+    SELECT trunk, campaign_id FROM calls
+    WHERE node IS NOT NULL AND (campaign_id = $1 OR trunk = ANY($2))
+    UNION ALL
+    SELECT trunk, NULL FROM transfer_legs WHERE ended_at IS NULL AND trunk = ANY($2)
+) AS one
 GROUP BY trunk
+"""
+
+HELD_OF_TRUNK = """
+SELECT (SELECT count(*) FROM calls WHERE node IS NOT NULL AND trunk = $1)
+    + (SELECT count(*) FROM transfer_legs WHERE ended_at IS NULL AND trunk = $1)
 """
 
 # The calls in front, with what is known of the numbers that they would dial. What is no longer
@@ -275,6 +284,11 @@ async def lock_trunks(connection: Connection, names: Sequence[str]) -> set[str]:
         await connection.execute(NAME_TRUNKS, names)
         locked = await connection.fetch(LOCK_TRUNKS, names)
     return {row["name"] for row in locked if row["held"]}
+
+
+async def held_of_trunk(connection: Connection, name: str) -> int:
+    """Count the calls of a trunk, over all nodes and with the second legs of transfers."""
+    return int(await connection.fetchval(HELD_OF_TRUNK, name))
 
 
 async def _places(

@@ -301,6 +301,27 @@ class Attempt:
     detail: str = ""
     conversation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     report_data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    transfer_legs: tuple[TransferLeg, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TransferLeg:
+    """The INVITE of a second call, by which an answered one was to be transferred.
+
+    `evidence` has the fields of `LegEvidence` once it is over.
+    """
+
+    ordinal: int
+    trunk: str
+    number: str
+    caller_id: str
+    sip_call_id: str
+    outcome: str | None
+    rule: str | None
+    evidence: Mapping[str, Any]
+    created_at: dt.datetime
+    answered_at: dt.datetime | None
+    ended_at: dt.datetime | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from dialer.store.records import (
     LegIdentity,
     Provisional,
     SkippedRow,
+    TransferLeg,
 )
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def call(row: Row) -> Call:
     )
 
 
-def attempt(row: Row, legs: Iterable[Leg]) -> Attempt:
+def attempt(row: Row, legs: Iterable[Leg], transfer_legs: Iterable[TransferLeg] = ()) -> Attempt:
     """Read a row of `attempts`."""
     return Attempt(
         id=row["id"],
@@ -177,7 +178,15 @@ def attempt(row: Row, legs: Iterable[Leg]) -> Attempt:
         detail=row["detail"],
         conversation=row["conversation"],
         report_data=row["report_data"],
+        transfer_legs=tuple(transfer_legs),
     )
+
+
+def transfer_leg(row: Row) -> TransferLeg:
+    """Read a row of `transfer_legs`."""
+    given = {"sip_call_id": row["identity"]["call_id"]}
+    names = [field.name for field in dataclasses.fields(TransferLeg)]
+    return TransferLeg(**{name: given[name] if name in given else row[name] for name in names})
 
 
 def leg(row: Row) -> Leg:

@@ -79,6 +79,8 @@ class MediaStream:
         self._playback: Playback | None = None
         self._keys = KeyPresses()
         self._silent_since: float | None = None  # on hold since then
+        self.sends = False  # connected, and not on hold
+        self._relayed = False  # packets of another stream leave, and the ticker is not asked
         self._closed = False
         self._watch: SilenceWatch | None = None
         self.control = MediaControl(plane, self, bound.rtcp, self._loop)
@@ -171,6 +173,25 @@ class MediaStream:
         """
         self._keys.add(keys, events=self.telephone_event is not None)
 
+    def begin_relay(self) -> tuple[int, int, int]:
+        """Send from now on what `relay` is given; return our next numbers, and our SSRC."""
+        self._send_bundle()
+        self._relayed = True
+        self._plane.ticker.drop(self)
+        return self._numbering.next()
+
+    def relay(self, received: packet.Packet) -> None:
+        """Send a packet of another stream, which has our numbers."""
+        if not self._closed:
+            self._send_packet(bytes(received))
+
+    def end_relay(self, sequence: int, timestamp: int) -> None:
+        """Go back to what `play` and `source` give, in packets from these numbers on."""
+        self._numbering.go_on(sequence, timestamp)
+        self._relayed = False
+        if not self._closed and self.sends:
+            self._plane.ticker.serve(self)
+
     def close(self) -> None:
         """Stop sending and receiving, and give the port back; closing twice is harmless."""
         if self._closed:
@@ -248,12 +269,13 @@ class MediaStream:
     def _set_sending(self, *, sending: bool) -> None:
         """Join or leave the ticker; timestamps go on while the stream is on hold."""
         now = self._plane.clock.monotonic()
+        self.sends = sending
         if sending and self._silent_since is not None:
             self._numbering.skip(round((now - self._silent_since) / g711.FRAME_SECONDS))
             self._silent_since = None
         elif not sending and self._silent_since is None:
             self._silent_since = now
-        if sending:
+        if sending and not self._relayed:
             self._plane.ticker.serve(self)
         else:
             self._plane.ticker.drop(self)

@@ -118,6 +118,11 @@ class OutboundCall:
         return self._route.session.stream
 
     @property
+    def placed_media(self) -> MediaStream | None:
+        """The same, None where the trunk could not be reached."""
+        return None if self._prepared.route is None else self.media
+
+    @property
     def result(self) -> asyncio.Future[CallResult]:
         """The result to come; one who stops waiting for it takes it from nobody else."""
         return asyncio.shield(self._result)
