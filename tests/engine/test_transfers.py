@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from tests.engine.scene import eventually
 from tests.engine.test_bots import ACCESS, led_by, the_attempt
@@ -237,4 +239,66 @@ async def test_max_talk_ends_both_calls(scene, bots):
     await scene.tried(campaign)
     _, attempt = await the_attempt(scene, campaign)
     assert attempt.conversation["transfers"][0]["status"] == "bridged"
+    await nobody_is_up(scene)
+
+
+def menu(**transfers):
+    """A menu whose key 1 transfers to the one target, and asks again where that fails."""
+    (name,) = transfers
+    return {
+        "kind": "gather",
+        "name": "main",
+        "prompt": {"file": "hello.wav"},
+        "retries": 0,
+        "transfers": transfers,
+        "branches": {"1": {"transfer": name}},
+    }
+
+
+async def test_a_key_of_a_menu_transfers_the_call(scene):
+    await scene.node()
+    on_answer = menu(sales=to("+15552001200"))
+    campaign = await scene.campaign(["+15557501111"], on_answer=on_answer)
+    await scene.tried(campaign)
+    _, attempt = await the_attempt(scene, campaign)
+    assert attempt.report_data == {"main": "1"}
+    assert attempt.conversation["ended_by"] == "transfer"
+    assert attempt.conversation["transfers"][0]["status"] == "bridged"
+    await nobody_is_up(scene)
+
+
+async def test_a_menu_goes_on_where_its_transfer_fails(scene):
+    await scene.node()
+    on_answer = menu(sales=to("+15554860000"))
+    campaign = await scene.campaign(["+15557501111"], on_answer=on_answer)
+    await scene.tried(campaign)
+    _, attempt = await the_attempt(scene, campaign)
+    assert attempt.conversation["ended_by"] == "menu"
+    assert attempt.conversation["transfers"][0]["reason"] == "busy"
+    assert attempt.outcome == "answered"
+    await nobody_is_up(scene)
+
+
+async def test_both_calls_of_a_bridge_are_ended_when_their_node_is_killed(scene, processes):
+    first, second = await processes("first", "second", lease=2.0)
+    campaign = await scene.campaign(
+        ["+15557501111"], on_answer=menu(sales=to(ANSWERS)), max_talk_seconds=600
+    )
+
+    async def joined():
+        return await scene.pool.fetchval(
+            "SELECT a.node FROM transfer_legs AS l JOIN attempts AS a ON a.id = l.attempt_id"
+            " WHERE l.dialog IS NOT NULL"
+        )
+
+    node = await eventually(joined)
+    killed = first if node == "first" else second
+    assert len(scene.ledger.live_dialogs()) == 2
+    killed.signal(signal.SIGKILL)
+    await killed.gone()
+    await eventually(lambda: not scene.ledger.live_dialogs())
+    await scene.tried(campaign)
+    _, attempt = await the_attempt(scene, campaign)
+    assert (attempt.outcome, attempt.legs[0].evidence.local_cause) == ("interrupted", "node_lost")
+    assert attempt.transfer_legs[0].ended_at is not None
     await nobody_is_up(scene)
