@@ -302,3 +302,25 @@ async def test_both_calls_of_a_bridge_are_ended_when_their_node_is_killed(scene,
     assert (attempt.outcome, attempt.legs[0].evidence.local_cause) == ("interrupted", "node_lost")
     assert attempt.transfer_legs[0].ended_at is not None
     await nobody_is_up(scene)
+
+
+async def test_the_record_is_whole_where_the_person_hangs_up_in_a_menus_bridge(scene):
+    await scene.node()
+    target = to(ANSWERS)
+    campaign = await scene.campaign(["+15557501111"], on_answer=menu(sales=target))
+
+    async def joined():
+        return await scene.pool.fetchval(
+            "SELECT count(*) FROM transfer_legs WHERE dialog IS NOT NULL"
+        )
+
+    await eventually(joined)
+    call = next(one for one in scene.carrier.calls.values() if one.behaviour.keys)
+    call._hang_up()
+    await scene.tried(campaign)
+    _, attempt = await the_attempt(scene, campaign)
+    (record,) = attempt.conversation["transfers"]
+    assert (record["status"], record["hung_up_by"]) == ("bridged", "caller")
+    assert record["bridged_seconds"] >= 0
+    assert attempt.transfer_legs[0].evidence["hung_up_by"] == "us"
+    await nobody_is_up(scene)

@@ -10,10 +10,12 @@ import pytest
 from tests.driven_clock import DrivenClock
 from tests.wire.test_media import Peer
 
-from dialer.rtp import g711
-from dialer.sip.sdp import Direction
+from dialer.rtp import g711, packet
+from dialer.sip.sdp import Direction, Keys
+from dialer.sip.security_description import SUITES
 from dialer.ua.media import MediaPlane
 from dialer.ua.media_relay import MediaRelay
+from dialer.ua.srtp import SecureRtp
 
 SPEECH = g711.encode(np.arange(160, dtype=np.int16) * 100, "PCMU")
 
@@ -68,12 +70,12 @@ async def test_packets_pass_both_ways_in_our_own_numbering(bridge):
     bridge.join()
     await bridge.say(1000, 1001, 1002)
     heard = await bridge.right.wait_for(3)
-    assert [packet.payload for packet in heard] == [SPEECH] * 3
-    assert {packet.ssrc for packet in heard} == {heard[0].ssrc} != {99}
+    assert [one.payload for one in heard] == [SPEECH] * 3
+    assert {one.ssrc for one in heard} == {heard[0].ssrc} != {99}
     steps = [(b.sequence - a.sequence) % 65536 for a, b in itertools.pairwise(heard)]
     assert steps == [1, 1]
     assert (heard[2].timestamp - heard[0].timestamp) % 2**32 == 320
-    assert [packet.marker for packet in heard] == [True, False, False]
+    assert [one.marker for one in heard] == [True, False, False]
     bridge.right.send(bridge.streams[1], 7, b"back" * 40)
     assert (await bridge.left.wait_for(1))[0].payload == b"back" * 40
 
@@ -84,7 +86,7 @@ async def test_what_was_lost_and_out_of_order_stays_so(bridge):
     await bridge.say(65534, 65535, 2, 1)
     heard = await bridge.right.wait_for(4)
     first = heard[0].sequence
-    assert [(packet.sequence - first) % 65536 for packet in heard] == [0, 1, 4, 3]
+    assert [(one.sequence - first) % 65536 for one in heard] == [0, 1, 4, 3]
 
 
 @pytest.mark.parametrize(("said", "wanted"), [("PCMU", "PCMA"), ("PCMA", "PCMU")])
@@ -108,7 +110,7 @@ async def test_keys_pass_under_the_listeners_payload_type(bridge):
     await bridge.say(1)
     await bridge.say(2, 3, payload=b"\x05\x0a\x00\xa0", payload_type=96, timestamp=320)
     heard = await bridge.right.wait_for(3)
-    assert [packet.payload_type for packet in heard] == [0, 110, 110]
+    assert [one.payload_type for one in heard] == [0, 110, 110]
     assert heard[1].payload == b"\x05\x0a\x00\xa0"
     assert heard[1].timestamp == heard[2].timestamp
 
@@ -166,3 +168,19 @@ async def test_the_ticker_rests_while_packets_are_passed_on_and_comes_back_after
     silence = (await bridge.right.wait_for(2))[1]
     assert (silence.sequence - relayed.sequence) % 65536 == 1
     assert silence.ssrc == relayed.ssrc
+
+
+@pytest.mark.parametrize("suite", SUITES)
+async def test_secure_media_of_one_side_passes_to_a_plain_other_side_and_back(bridge, suite):
+    ours, theirs = bytes([1]) * 30, bytes([2]) * 30
+    bridge.connect(right={"keys": Keys(suite, ours, theirs)})
+    bridge.join()
+    far = SecureRtp()
+    far.use(Keys(suite, theirs, ours))
+    await bridge.say(1)
+    (secured,) = await bridge.right.wait_for(1)
+    assert secured.payload != SPEECH
+    assert packet.parse(far.unprotect(bytes(secured))).payload == SPEECH
+    plain = bytes(packet.Packet(0, 5, 160, 7, b"back" * 40))
+    bridge.right.send_raw(bridge.streams[1], far.protect(plain))
+    assert (await bridge.left.wait_for(1))[0].payload == b"back" * 40

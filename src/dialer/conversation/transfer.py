@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _GRACE = 2.0  # seconds that the far end has to hang up after a REFER that succeeded
+_PATIENCE = 5.0  # seconds that the end of a second call is waited for, once it was asked for
 _REASONS = {
     LocalCause.RING_TIMEOUT: "no_answer",
     LocalCause.CANCELLED: "hung_up",
@@ -121,7 +122,8 @@ class Transfers:
     async def close(self) -> None:
         """End what is under way, with the second call."""
         if self._task is not None:
-            self._task.cancel()
+            if not self._call.result.done():  # else it ends by itself, and has its record
+                self._task.cancel()
             await asyncio.wait({self._task})
 
     def waiting_frame(self) -> bytes | None:
@@ -236,11 +238,14 @@ class Transfers:
             second.hang_up()
             if record["status"] == "bridged":
                 call.hang_up()
-        ended = await second.result
-        record["code"] = ended.code
+        patience = asyncio.ensure_future(self._clock.sleep(_PATIENCE))
+        await _first(second.result, patience)
+        patience.cancel()
+        ended = second.result.result() if second.result.done() else None
+        record["code"] = None if ended is None else ended.code
         if record["status"] != "bridged":
-            ours = call.result.done()
-            record["reason"] = "hung_up" if ours else _reason(ended)
+            theirs = None if call.result.done() else ended
+            record["reason"] = "hung_up" if theirs is None else _reason(theirs)
 
 
 class _Bridge:

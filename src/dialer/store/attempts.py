@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from dialer.campaign.status import CampaignStatus, Phase
-from dialer.store import do_not_call, queue, rows, schedules
+from dialer.store import do_not_call, queue, rows, schedules, transfers
 from dialer.store.attempt_records import OrphanedCall
 from dialer.store.pool import session, transaction
 
@@ -260,14 +260,6 @@ WHERE l.attempt_id = i.attempt_id AND l.ordinal > i.ordinal AND EXISTS (
     WHERE a.id = l.attempt_id AND a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL)
 """
 
-# Second legs that nobody has seen the end of: their node died, or their commit was in doubt.
-END_TRANSFERS = """
-UPDATE transfer_legs AS l SET ended_at = clock_timestamp()
-FROM attempts AS a
-WHERE l.attempt_id = ANY($3::uuid[]) AND l.ended_at IS NULL AND a.id = l.attempt_id
-    AND a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
-"""
-
 # Nothing was sent for these: they go straight back into the ready set.
 FREE_ORPHANS = """
 WITH orphan AS (
@@ -413,7 +405,7 @@ async def record_results(
         ids = [result.attempt_id for result in results]
         ordinals = [result.leg_ordinal for result in results]
         await connection.execute(DELETE_UNSENT, node, epoch, ids, ordinals)
-        await connection.execute(END_TRANSFERS, node, epoch, ids)
+        await transfers.end_all(connection, node, epoch, ids)
     return recorded
 
 

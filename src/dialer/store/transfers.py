@@ -48,6 +48,13 @@ WITH ours AS (
 )
 SELECT id FROM ours
 """
+# Second legs that nobody has seen the end of: their node died, or their commit was in doubt.
+END_ALL = """
+UPDATE transfer_legs AS l SET ended_at = clock_timestamp()
+FROM attempts AS a
+WHERE l.attempt_id = ANY($3::uuid[]) AND l.ended_at IS NULL AND a.id = l.attempt_id
+    AND a.node = $1 AND a.epoch = $2 AND a.ended_at IS NOT NULL
+"""
 OPEN = """
 SELECT trunk, identity, dialog FROM transfer_legs
 WHERE attempt_id = ANY($1::uuid[]) AND ended_at IS NULL
@@ -126,6 +133,12 @@ async def record(db: Database, node: str, epoch: int, news: Sequence[TransferNew
             if found is not None:
                 ours.add(found)
     return ours
+
+
+async def end_all(db: Database, node: str, epoch: int, attempt_ids: Collection[UUID]) -> None:
+    """End whatever second legs attempts have that are over."""
+    async with session(db) as connection:
+        await connection.execute(END_ALL, node, epoch, list(attempt_ids))
 
 
 async def open_of(db: Database, attempt_ids: Collection[UUID]) -> list[OpenTransfer]:

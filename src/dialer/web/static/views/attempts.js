@@ -32,6 +32,25 @@ export function attemptParts(attempt, traces) {
     attempt.legs.length
       ? attempt.legs.map((leg) => legParts(attempt, leg, traces))
       : h("p", { class: "muted" }, "No INVITE was sent."),
+    (attempt.conversation.transfers ?? []).map(transferParts),
+  );
+}
+
+function transferParts(transfer) {
+  return h(
+    "div",
+    { class: "stack" },
+    h("h4", { class: "small" }, `Transfer to ${transfer.name}: ${spoken(transfer.status)}`),
+    facts([
+      ["Number", transfer.number],
+      ["By", transfer.by === "refer" ? "REFER" : "a second call"],
+      ["Began", when(transfer.at, exactTime)],
+      ["Why it failed", transfer.reason ? spoken(transfer.reason) : null],
+      ["Response", transfer.code],
+      ["Joined for", transfer.bridged_seconds === undefined ? null : duration(transfer.bridged_seconds)],
+      ["Hung up by", transfer.hung_up_by ?? null],
+      ["SIP Call-ID", transfer.sip_call_id ? h("code", null, transfer.sip_call_id) : null],
+    ]),
   );
 }
 
