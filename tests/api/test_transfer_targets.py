@@ -53,6 +53,18 @@ async def test_a_target_that_cannot_be_is_refused(pool, serve, target, key, said
     assert said in error["detail"]
 
 
+async def test_every_call_can_be_transferred_and_its_target_is_checked_too(pool, serve):
+    target = {"number": "+4930123456"}
+    wanted = {"kind": "transfer", "prompt": {"file": "hello.wav"}, "target": target}
+    async with serve(pool) as api:
+        path = await api.campaign(on_answer=wanted)
+        kept = (await api("GET", path))["on_answer"]
+        assert (await api("PATCH", path, json={"on_answer": kept}))["on_answer"] == kept
+        bad = wanted | {"target": target | {"trunk": "nobodys"}}
+        problem = await api("PATCH", path, 422, json={"on_answer": bad})
+    assert problem["errors"][0]["pointer"] == "/on_answer/target/trunk"
+
+
 async def test_an_extension_of_the_pbx_is_a_target_where_the_configuration_says_so(pool, serve):
     internal = re.compile("[1-9][0-9]{2}")
     async with serve(pool, internal_numbers=internal) as api:

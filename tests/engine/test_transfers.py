@@ -324,3 +324,20 @@ async def test_the_record_is_whole_where_the_person_hangs_up_in_a_menus_bridge(s
     assert record["bridged_seconds"] >= 0
     assert attempt.transfer_legs[0].evidence["hung_up_by"] == "us"
     await nobody_is_up(scene)
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "hung_up_by"),
+    [("+15552001200", "bridged", "target"), ("+15554860000", "failed", None)],
+)
+async def test_every_answered_call_of_a_campaign_is_transferred(scene, number, status, hung_up_by):
+    await scene.node()
+    wanted = {"kind": "transfer", "prompt": {"file": "hello.wav"}, "target": to(number)}
+    campaign = await scene.campaign([ANSWERS], on_answer=wanted)
+    await scene.tried(campaign)
+    _, attempt = await the_attempt(scene, campaign)
+    (record,) = attempt.conversation["transfers"]
+    assert (record["status"], record.get("hung_up_by")) == (status, hung_up_by)
+    assert attempt.legs[0].evidence.rtp_packets_sent > 50  # of the prompt
+    assert attempt.outcome == "answered"
+    await nobody_is_up(scene)

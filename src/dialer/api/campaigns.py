@@ -16,7 +16,12 @@ from dialer.api.problem import Problem, invalid
 from dialer.campaign.menu import Gather, prompts_of
 from dialer.campaign.moves import CampaignAction, MoveRefused
 from dialer.campaign.number import NumberError, normalise
-from dialer.campaign.settings import LetBotSpeak, PlayPrompt, PlayPromptOnAnswer
+from dialer.campaign.settings import (
+    LetBotSpeak,
+    PlayPrompt,
+    PlayPromptOnAnswer,
+    TransferOnAnswer,
+)
 from dialer.campaign.status import CallStatus
 from dialer.store import campaigns, records
 from dialer.store.errors import VersionConflict
@@ -260,7 +265,8 @@ def _mistakes_of_answer(wanted: OnAnswer | None, context: Context) -> list[tuple
         elif prompt.file is not None and folders and prompts.find(folders, prompt.file) is None:
             said = f"there is no prompt {prompt.file!r} in {folders[0]}; put it there"
             errors.append((f"/on_answer{where}/file", said))
-    if isinstance(wanted, LetBotSpeak | PlayPromptOnAnswer | Gather) and wanted.machine_detection:
+    kinds = LetBotSpeak | PlayPromptOnAnswer | Gather | TransferOnAnswer
+    if isinstance(wanted, kinds) and wanted.machine_detection:
         message = wanted.machine_detection.message
         if message is not None and folders and prompts.find(folders, message) is None:
             key = "/on_answer/machine_detection/message"
@@ -272,12 +278,14 @@ def _mistakes_of_transfers(
     wanted: OnAnswer | None, context: Context, trunks: Collection[str]
 ) -> list[tuple[str, str]]:
     """Return which targets of transfers cannot be: a trunk that is not there, a bad number."""
-    if not isinstance(wanted, LetBotSpeak | Gather):
-        return []
+    targets = {}
+    if isinstance(wanted, TransferOnAnswer):
+        targets = {"/on_answer/target": wanted.target}
+    elif isinstance(wanted, LetBotSpeak | Gather):
+        targets = {f"/on_answer/transfers/{name}": one for name, one in wanted.transfers.items()}
     names = ", ".join(sorted(trunks)) or "none"
     errors = []
-    for name, target in wanted.transfers.items():
-        where = f"/on_answer/transfers/{name}"
+    for where, target in targets.items():
         if target.trunk is not None and target.trunk not in trunks:
             said = f"there is no trunk {target.trunk!r} in the configuration; it has {names}"
             errors.append((f"{where}/trunk", said))
@@ -299,6 +307,8 @@ def _prompts(wanted: OnAnswer | None) -> Iterator[tuple[str, Prompt]]:
         yield "", wanted
     elif isinstance(wanted, LetBotSpeak) and isinstance(wanted.fallback, PlayPrompt):
         yield "/fallback", wanted.fallback
+    elif isinstance(wanted, TransferOnAnswer) and wanted.prompt is not None:
+        yield "/prompt", wanted.prompt
 
 
 def _stored(values: dict[str, Any]) -> dict[str, Any]:

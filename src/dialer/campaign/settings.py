@@ -18,7 +18,10 @@ from dialer.campaign.outcome import Outcome  # noqa: TC001 - pydantic needs it a
 from dialer.campaign.plan import zone_of
 from dialer.campaign.setting_types import Printable, Settings
 from dialer.campaign.spoken_prompt import Prompt
-from dialer.campaign.transfer import Transfers  # noqa: TC001 - pydantic needs it at run time
+from dialer.campaign.transfer import (  # noqa: TC001 - pydantic needs it at run time
+    Transfers,
+    TransferTarget,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,8 +117,21 @@ class LetBotSpeak(Settings):
     machine_detection: MachineDetection | None = None
 
 
+class TransferOnAnswer(Settings):
+    """On answer: transfer the call, after a prompt if there is one (docs/transfers.md).
+
+    Where that fails, the call is hung up.
+    """
+
+    kind: Literal["transfer"] = "transfer"
+    prompt: Prompt | None = None
+    target: TransferTarget
+    machine_detection: MachineDetection | None = None
+
+
 OnAnswer = Annotated[
-    PlayPromptOnAnswer | HangUp | LetBotSpeak | Gather, Field(discriminator="kind")
+    PlayPromptOnAnswer | HangUp | LetBotSpeak | Gather | TransferOnAnswer,
+    Field(discriminator="kind"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from dialer.ua.outbound import OutboundCall
 
 log = structlog.get_logger(__name__)
+
+_TARGET = "target"  # the name of the only one of a campaign that transfers every call
 
 
 class Conversations:
@@ -84,7 +87,10 @@ class Conversations:
     def _transfers(
         self, claimed: ClaimedCall, attempt_id: UUID, call: OutboundCall
     ) -> Transfers | None:
-        targets = claimed.on_answer.get("transfers")
+        wanted = claimed.on_answer
+        targets = wanted.get("transfers")
+        if wanted.get("kind") == "transfer":
+            targets = {_TARGET: wanted["target"]}
         if not targets or self.second_legs is None:
             return None
         return Transfers(
@@ -138,8 +144,29 @@ class Conversations:
             opt_out = functools.partial(self._opt_out, claimed)
             talk = GatherConversation(call, Menu.of(wanted), sound, self._clock, opt_out, transfers)
             return await talk.hold()
+        if wanted.get("kind") == "transfer":
+            return await self._hand_over(claimed, call, transfers)
         await self._say(wanted, claimed, call)
         return ConversationEnd()
+
+    async def _hand_over(
+        self, claimed: ClaimedCall, call: OutboundCall, transfers: Transfers | None
+    ) -> ConversationEnd:
+        """Transfer the call after its prompt; where that fails, hang up."""
+        media, prompt = call.media, Prompt.of(claimed.on_answer.get("prompt"))
+        try:
+            if prompt is not None:
+                frames = await self._sound(claimed.payload, prompt, media.codec or "PCMU")
+                playing = media.play(frames)
+                await asyncio.wait((playing, call.result), return_when=asyncio.FIRST_COMPLETED)
+            if transfers is not None and not call.result.done():
+                transfers.begin(_TARGET)
+                media.source = transfers.waiting_frame
+                await transfers.settled()
+        finally:
+            media.source = None
+            call.hang_up()
+        return ConversationEnd(record={"kind": "transfer"})
 
     async def _meet(
         self, met: Met, detection: Mapping[str, Any], listening: Listening, call: OutboundCall
