@@ -341,3 +341,39 @@ async def test_every_answered_call_of_a_campaign_is_transferred(scene, number, s
     assert attempt.legs[0].evidence.rtp_packets_sent > 50  # of the prompt
     assert attempt.outcome == "answered"
     await nobody_is_up(scene)
+
+
+async def test_a_bot_that_leaves_while_the_target_rings_lets_the_transfer_go_on(scene, bots):
+    async def leave(bot, message):
+        if message["event"] == "start":
+            await bot.send("transfer", transfer={"to": "sales"})
+        elif message["event"] == "transfer":
+            await bot.socket.close()
+
+    bot = await bots(leave)
+    await scene.node(bots=ACCESS)
+    on_answer = led_by(bot.url, transfers={"sales": to("+15552003200")})
+    campaign = await scene.campaign([ANSWERS], on_answer=on_answer)
+    await scene.tried(campaign)
+    _, attempt = await the_attempt(scene, campaign)
+    assert attempt.conversation["transfers"][0]["status"] == "bridged"
+    assert attempt.outcome == "answered"
+    await nobody_is_up(scene)
+
+
+async def test_a_failed_transfer_hangs_up_where_the_campaign_wants_that(scene, bots):
+    async def wait(bot, message):
+        if message["event"] == "start":
+            await bot.send("transfer", transfer={"to": "sales"})
+
+    bot = await bots(wait)
+    await scene.node(bots=ACCESS)
+    target = to("+15554860000", on_failure="hang_up")
+    campaign = await scene.campaign(
+        [ANSWERS], on_answer=led_by(bot.url, transfers={"sales": target})
+    )
+    await scene.tried(campaign)
+    _, attempt = await the_attempt(scene, campaign)
+    assert attempt.conversation["transfers"][0]["reason"] == "busy"
+    assert attempt.legs[0].evidence.hung_up_by == "us"
+    await nobody_is_up(scene)

@@ -16,6 +16,7 @@ from dialer.conversation.menu import (
     State,
     Step,
     StopPlaying,
+    Transfer,
     fits,
 )
 
@@ -248,3 +249,23 @@ class AnyPerson(RuleBasedStateMachine):
 
 
 TestAnyPerson = AnyPerson.TestCase
+
+
+def test_a_branch_transfers_after_its_prompt_and_leads_on_where_that_fails():
+    talk = begun(menu({"1": Branch(prompt=BYE, transfer="sales", again=True)}), heard=True)
+    assert talk.key("1", 1) == [Play(BYE)]
+    assert talk.played(2) == [Transfer("sales")]
+    assert (talk.state, talk.deadline) == (State.TRANSFER, None)
+    assert talk.key("1", 3) == []
+    assert talk.played(3) == []
+    assert talk.tick(100) == []
+    assert talk.not_transferred(4) == [Play(ASK)]
+    assert talk.state is State.PROMPT
+    assert talk.not_transferred(5) == []
+
+
+def test_a_transfer_that_fails_with_nothing_behind_it_ends_the_call():
+    talk = begun(menu({"1": Branch(transfer="sales")}), heard=True)
+    assert talk.key("1", 1) == [Transfer("sales")]
+    assert talk.not_transferred(2) == [HangUp()]
+    assert talk.state is State.OVER
