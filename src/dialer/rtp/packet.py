@@ -113,11 +113,11 @@ class Numbering:
 
     def next(self) -> tuple[int, int, int]:
         """Return the next sequence number and timestamp, and the SSRC."""
-        return self._sequence, self._timestamp, self._ssrc
+        return self._sequence, self.timestamp, self.ssrc
 
     def go_on(self, sequence: int, timestamp: int) -> None:
         """Go on from these numbers, after packets of others went out in this stream."""
-        self._sequence, self._timestamp, self._marker = sequence, timestamp, 0x80
+        self._sequence, self.timestamp, self._marker = sequence, timestamp, 0x80
 
     def begin_talkspurt(self) -> None:
         """Mark the next packet, so that the listener may adapt its playout (RFC 3551 §4.1)."""

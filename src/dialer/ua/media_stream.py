@@ -183,6 +183,7 @@ class MediaStream:
     def relay(self, received: packet.Packet) -> None:
         """Send a packet of another stream, which has our numbers."""
         if not self._closed:
+            self._numbering.timestamp = received.timestamp  # which sender reports tell
             self._send_packet(bytes(received))
 
     def end_relay(self, sequence: int, timestamp: int) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dialer.store.migrations import run_sql
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:
