@@ -88,7 +88,7 @@ async def test_a_refer_is_followed_to_its_end(asterisk, user_agent):
         await call.result
 
 
-async def test_a_transfer_by_refer_ends_our_call(asterisk, user_agent):
+async def test_a_transfer_by_refer_ends_our_call(asterisk, user_agent, figure):
     agent = await user_agent()
     trunk = asterisk.trunk()
     call = await joined(asterisk, agent, trunk)
@@ -97,7 +97,9 @@ async def test_a_transfer_by_refer_ends_our_call(asterisk, user_agent):
     async with asyncio.timeout(PATIENCE):
         assert await made.settled()
         await call.result
-    assert (made.records[0]["status"], made.records[0]["code"]) == ("completed", 200)
+    record = made.records[0]
+    figure("REFER followed", f"{record['status']}, {record['code']}", "completed, 200")
+    assert (record["status"], record["code"]) == ("completed", 200)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ async def test_a_refer_that_comes_to_nothing_leaves_the_call_up(
 
 
 @pytest.mark.parametrize("codecs", [("PCMU", "PCMU"), ("PCMU", "PCMA")])
-async def test_both_sides_of_a_bridge_hear_each_other(asterisk, user_agent, codecs):
+async def test_both_sides_of_a_bridge_hear_each_other(asterisk, user_agent, figure, codecs):
     first_codec, second_codec = codecs
     agent = await user_agent()
     trunk = asterisk.trunk()
@@ -140,6 +142,11 @@ async def test_both_sides_of_a_bridge_hear_each_other(asterisk, user_agent, code
     for number, other in (tones, tones[::-1]):
         recorded = await recording(asterisk, f"7{number}")
         heard = recorded[-2 * sound.TELEPHONE_RATE : -sound.TELEPHONE_RATE // 4]
+        figure(
+            f"bridge, {first_codec} and {second_codec}: the one at {number} Hz hears {other} Hz",
+            f"{strength(heard, int(other)):.1%} of what is heard",
+            "90 %",
+        )
         assert strength(heard, int(other)) > 0.9, number
         assert strength(heard, int(number)) < 0.05, number
 

@@ -73,13 +73,20 @@ def clock():
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_loss_duplicates_and_reordering_are_counted_exactly_both_ways(clock, seed):
+async def test_loss_duplicates_and_reordering_are_counted_exactly_both_ways(clock, figure, seed):
     wrongs = {"loss": 0.05, "twice": 0.03, "swapped": 0.04, "delay": 0.002}
     inward, outward = Way(clock, seed, **wrongs), Way(clock, seed + 100, **wrongs)
     relay = Relay(clock, inward=inward, outward=outward)
     told = []
     relay.report_passed_inward = lambda: told.append(outward.did["lost"])
     media = (await call_over(clock, relay, 30.0)).media
+    counted = (media.lost, media.duplicates, media.reordered)
+    done = tuple(inward.did[name] for name in ("lost", "twice", "swapped"))
+    figure(
+        f"lost, doubled, out of order (seed {seed})",
+        f"recorded {', '.join(map(str, counted))}; injected {', '.join(map(str, done))}",
+        "the same",
+    )
     assert media.sent == outward.seen
     assert media.lost == inward.did["lost"] > 20
     assert media.duplicates == inward.did["twice"] > 10
@@ -96,7 +103,7 @@ async def test_loss_duplicates_and_reordering_are_counted_exactly_both_ways(cloc
     assert 1 < media.mos < quality.estimate(0, 0, 0, 0.02)
 
 
-async def test_loss_alone_is_told_by_the_far_end_exactly(clock):
+async def test_loss_alone_is_told_by_the_far_end_exactly(clock, figure):
     inward, outward = Way(clock, 7), Way(clock, 7, loss=0.1)
     relay = Relay(clock, inward=inward, outward=outward, report_delay=0.04)
     told = []
@@ -105,6 +112,11 @@ async def test_loss_alone_is_told_by_the_far_end_exactly(clock):
     )
     media = (await call_over(clock, relay, 30.0)).media
     lost, sent = told[-1]
+    figure(
+        "lost on our way, as RTCP tells",
+        f"recorded {media.far_end_lost}; injected {lost}",
+        "the same",
+    )
     assert media.far_end_lost == lost > 50
     assert media.far_end_loss_percent == pytest.approx(100 * lost / sent, abs=0.05)
     assert media.round_trip_ms == pytest.approx(80, abs=1)
@@ -113,11 +125,16 @@ async def test_loss_alone_is_told_by_the_far_end_exactly(clock):
 
 
 @pytest.mark.parametrize("delay", [0.005, 0.015, 0.06])
-async def test_jitter_is_that_of_an_independent_computation(clock, delay):
+async def test_jitter_is_that_of_an_independent_computation(clock, figure, delay):
     inward, outward = Way(clock, 3, delay=delay, impaired=10_000), Way(clock, 4)
     relay = Relay(clock, inward=inward, outward=outward)
     media = (await call_over(clock, relay, 20.0)).media
     mean, most = jitter_of([one for one in inward.arrivals if one[0] <= 20.0])
+    figure(
+        f"jitter of delays up to {delay * 1000:g} ms",
+        f"recorded {media.jitter_ms:.2f} ms; computed {mean:.2f} ms",
+        "within 3 %",
+    )
     assert media.jitter_ms == pytest.approx(mean, rel=0.03, abs=0.1)
     assert media.jitter_most_ms == pytest.approx(most, rel=0.03, abs=0.1)
     assert mean > 1
