@@ -25,9 +25,9 @@ class MachineDetection(Settings):
     fax: Literal["hang_up", "retry"] = "hang_up"
     silence: Literal["continue", "hang_up", "retry"] = "hang_up"
     initial_silence_seconds: Annotated[float, Field(ge=0.5, le=20)] = 3
-    greeting_seconds: Annotated[float, Field(ge=0.5, le=10)] = 2
+    greeting_seconds: Annotated[float, Field(ge=0.5, le=10)] = 1.8
     words: Annotated[int, Field(ge=1, le=50)] = 6
-    silence_after_greeting_seconds: Annotated[float, Field(ge=0.3, le=5)] = 0.8
+    silence_after_greeting_seconds: Annotated[float, Field(ge=0.3, le=5)] = 0.7
     analysis_seconds: Annotated[float, Field(ge=1, le=30)] = 6
     silence_for_message_seconds: Annotated[float, Field(ge=0.5, le=20)] = 3
 

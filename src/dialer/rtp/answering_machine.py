@@ -53,10 +53,10 @@ class AnswerSettings:
     """
 
     initial_silence: float = 3.0
-    human_greeting: float = 2.0
+    human_greeting: float = 1.8
     human_words: int = 6
     word_gap: float = 0.1
-    after_greeting: float = 0.8
+    after_greeting: float = 0.7
     analysis: float = 6.0
     beep: float = 0.1
     after_machine: float = 3.0

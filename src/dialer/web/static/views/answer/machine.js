@@ -7,9 +7,9 @@ import { FAX, MACHINE, SILENCE } from "./words.js";
 /** What is measured: [key, label, usual, least, most, step]. */
 export const TIMINGS = [
   ["initial_silence_seconds", "Silence that means nobody (s)", 3, 0.5, 20],
-  ["greeting_seconds", "Greeting that means a machine (s)", 2, 0.5, 10],
+  ["greeting_seconds", "Greeting that means a machine (s)", 1.8, 0.5, 10],
   ["words", "Most words of a person's greeting", 6, 1, 50, 1],
-  ["silence_after_greeting_seconds", "Silence after a person's hello (s)", 0.8, 0.3, 5],
+  ["silence_after_greeting_seconds", "Silence after a person's hello (s)", 0.7, 0.3, 5],
   ["analysis_seconds", "Decision at the latest (s)", 6, 1, 30],
   ["silence_for_message_seconds", "Silence that stands for a beep (s)", 3, 0.5, 20],
 ];
