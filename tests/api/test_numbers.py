@@ -311,6 +311,24 @@ async def _send(api, path, body, length):
     return reader, writer
 
 
+async def test_a_list_that_breaks_off_behind_the_end_of_its_campaign_is_closed(api, path):
+    await api("POST", f"{path}/start")
+    lines = "".join(f"+49301{number:06}\n" for number in range(BATCH))
+    _, writer = await _send(api, path, f"phone\n{lines}".encode(), 10**6)
+    async with asyncio.timeout(20):
+        while not (await api("GET", path))["counts"][0]["calls"]:  # noqa: ASYNC110 - the rows tell
+            await asyncio.sleep(0.01)
+    await api("POST", f"{path}/finish")
+    writer.write(b"+4930999999\n")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    await api.answered("POST", "/v1/campaigns/{id}/numbers", 409)
+    (made,) = (await api("GET", f"{path}/imports"))["items"]
+    assert "finished" in made["problem"]
+    assert made["finished_at"] is not None
+
+
 async def test_a_list_that_stops_coming(pool, path, serve):
     async with serve(pool, read_timeout=0.1) as impatient:
         reader, writer = await _send(impatient, path, b"phone\n+4930123456\n", 1000)

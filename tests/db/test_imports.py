@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from tests.db import scene
 
@@ -194,3 +196,17 @@ async def test_numbers_added_later_are_dialled_although_all_calls_are_done(pool)
     (claimed,) = await node.claim(campaign)
     assert claimed.number == scene.listed(1, 500)[0].number
     assert await pool.fetchval("SELECT import_id FROM calls WHERE id = $1", claimed.id) == made
+
+
+async def test_an_import_that_was_cut_off_ends_once_nobody_can_go_on_with_it(pool):
+    campaign = await scene.campaign(pool)
+    cut_off = await imports.begin(pool, DEFAULT_ACCOUNT, campaign.id)
+    whole = await imported(pool, campaign, [])
+    day = dt.timedelta(hours=24)
+    assert await imports.end_abandoned(pool, day) == 0
+    tomorrow = dt.datetime.now(dt.UTC) + day
+    assert await imports.end_abandoned(pool, day, tomorrow) == 1
+    ended = await imports.get(pool, DEFAULT_ACCOUNT, cut_off)
+    assert "cut off" in ended.problem
+    assert ended.finished_at is not None
+    assert not (await imports.get(pool, DEFAULT_ACCOUNT, whole)).problem

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from dialer.store.records import AddReport, SkippedRow
 
-Rows: TypeAlias = AsyncGenerator[Sequence[NewCall | NewNumber | RowProblem]]
+Row: TypeAlias = NewCall | NewNumber | RowProblem
+Rows: TypeAlias = AsyncGenerator[Sequence[Row]]
 
 CHECKED_AT_ONCE = 500  # numbers of a JSON body, after which the event loop gets its turn
 
@@ -99,21 +100,28 @@ async def _import(
 
     async with Intake(put_in, **known) as intake:
         try:
-            await intake.put(first)
-            async for some in rows:
-                await intake.put(some)
+            problem = await _all(rows, first, intake)
             await intake.flush()
-        except (NumberListError, Problem) as error:
-            problem = _problem(error)
-            await intake.flush()
-            await end(problem=problem.detail)
-            problem.members |= {"added": intake.counts.added, "import_id": import_id}
-            raise problem from None
         except Refused as error:
             await end(problem=str(error))
             raise
+    if problem is not None:
+        await end(problem=problem.detail)
+        problem.members |= {"added": intake.counts.added, "import_id": import_id}
+        raise problem
     await end(format=_format(upload))
     return _told(intake, import_id, _format(upload))
+
+
+async def _all(rows: Rows, first: Sequence[Row], intake: Intake) -> Problem | None:
+    """Put all rows in, as far as they can be read; return why they end too soon, if they do."""
+    try:
+        await intake.put(first)
+        async for some in rows:
+            await intake.put(some)
+    except (NumberListError, Problem) as error:
+        return _problem(error)
+    return None
 
 
 async def _known(context: Context, account_id: int, import_id: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from dialer.engine.second_legs import SecondLegs
 from dialer.engine.trace_writer import FORGET_EVERY, WRITE_EVERY
 from dialer.engine.trunk_choice import TrunkChoice
 from dialer.engine.undialed import UndialedCalls
-from dialer.store import attempts, audit, census, idempotency, retention
+from dialer.store import attempts, audit, census, idempotency, imports, retention
 from dialer.store.errors import StoreError, Unavailable
 
 if TYPE_CHECKING:
@@ -314,7 +314,11 @@ class Engine:
         return PAUSE_EVERY
 
     async def _forget_calls(self) -> float:
-        """Delete what is older than it is to be kept, with a breath between two batches."""
+        """Delete what is older than it is to be kept, with a breath between two batches.
+
+        Before that, end the imports that cannot go on since their keys are gone.
+        """
+        await imports.end_abandoned(self._pool, self._keep_keys)
         while (
             await retention.forget_contacts(self._pool)
             or await idempotency.forget(self._pool, self._keep_keys)

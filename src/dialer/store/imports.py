@@ -43,6 +43,14 @@ UPDATE imports SET format = $3, problem = $4,
     finished_at = coalesce($5::timestamptz, clock_timestamp())
 WHERE id = $1 AND account_id = $2
 """
+# No index is needed: it is looked at once an hour or so.
+END_ABANDONED = """
+UPDATE imports SET finished_at = clock_timestamp(),
+    problem = 'it was cut off: the service or the connection ended before the list did'
+WHERE finished_at IS NULL
+    AND created_at < coalesce($2::timestamptz, clock_timestamp()) - $1::interval
+RETURNING id
+"""
 LIST = """
 SELECT * FROM imports
 WHERE account_id = $1 AND campaign_id = $2 AND id < coalesce($3, 9223372036854775807)
@@ -131,6 +139,15 @@ async def end(
         await connection.execute(
             END, import_id, account_id, rows.clean(format), rows.clean(problem), now
         )
+
+
+async def end_abandoned(db: Database, age: dt.timedelta, now: dt.datetime | None = None) -> int:
+    """End the imports that are open since longer than `age`; return how many.
+
+    Until then whoever repeats the request with its key goes on where it was cut off.
+    """
+    async with session(db) as connection:
+        return len(await connection.fetch(END_ABANDONED, age, now))
 
 
 async def list_page(
