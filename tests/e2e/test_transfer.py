@@ -76,6 +76,13 @@ def strength(samples, hertz):
     return float(spectrum[np.abs(frequencies - hertz) < 15].sum() / max(spectrum.sum(), 1e-9))
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays_up(asterisk):
+    """What was transferred goes on at the PBX, where later tests look at what is up."""
+    yield
+    asterisk.console("channel", "request", "hangup", "all")
+
+
 async def test_a_refer_is_followed_to_its_end(asterisk, user_agent):
     agent = await user_agent()
     call = await joined(asterisk, agent, asterisk.trunk())
