@@ -177,7 +177,9 @@ class Attempt(Answer):
     detail: str = Field(description="what there is to say besides, in a sentence, or empty")
     conversation: dict[str, Any] = Field(description="what happened after the answer")
     report_data: dict[str, Any] = Field(description="what was found out there, by field")
-    transfer_legs: list[TransferLeg] = Field(description="the second calls of its transfers")
+    transfer_legs: list[TransferLeg] = Field(
+        default_factory=list, description="the second calls of its transfers"
+    )
 
 
 class CallWithAttempts(Call):

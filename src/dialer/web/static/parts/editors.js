@@ -84,7 +84,7 @@ export function kindEditor(label, kinds, before, { changed = () => {}, asItIs = 
 
   function show() {
     const kind = chosen.read();
-    own ??= known ? unknownKeys(before, editor().editors) : [];
+    own ??= known ? unknownKeys(before, editor().editors).filter((key) => !isEmpty(before[key])) : [];
     panel.replaceChildren(kind ? editor().element : "", keptNote(kind));
     changed(kind);
   }
@@ -104,6 +104,9 @@ export function kindEditor(label, kinds, before, { changed = () => {}, asItIs = 
     place: (path) => (chosen.read() ? editor().place(path) : null) ?? chosen.control,
   };
 }
+
+/** Whether a value says nothing that would have to be told: null, or without members. */
+export const isEmpty = (value) => value === null || (typeof value === "object" && !Object.keys(value).length);
 
 /** Return the keys of a value that no editor is for. */
 export function unknownKeys(value, editors) {

@@ -2,6 +2,7 @@
 
 import { h } from "../../dom.js";
 import { facts } from "../../parts/bits.js";
+import { isEmpty } from "../../parts/editors.js";
 import { note } from "../../parts/states.js";
 import { TIMINGS } from "./machine.js";
 import { FAX, heard, MACHINE, manner, pairs, seconds, sentence, SILENCE, steps } from "./words.js";
@@ -28,7 +29,8 @@ const SHOWN = {
 export function answerSummary(wanted) {
   const detection = wanted.machine_detection;
   const unknown = Object.keys(wanted).filter(
-    (key) => !["kind", "machine_detection", ...(SHOWN[wanted.kind] ?? [])].includes(key),
+    (key) =>
+      !["kind", "machine_detection", ...(SHOWN[wanted.kind] ?? [])].includes(key) && !isEmpty(wanted[key]),
   );
   return [
     facts(about(wanted)),
