@@ -24,9 +24,9 @@ def sweep(rate: int, *, seconds: float = 3.0, first: float = 400, last: float = 
     return 0.7 * np.sin(2 * np.pi * (first * time + (last - first) / (2 * seconds) * time**2))
 
 
-def write_prompt(path: Path, rate: int) -> None:
+def write_prompt(path: Path, rate: int, *, times: int = 1) -> None:
     """Write the sweep in 16-bit mono, and a second of silence, so that no hang-up cuts it short."""
-    samples = np.concatenate((sweep(rate), np.zeros(rate)))
+    samples = np.concatenate((*[sweep(rate)] * times, np.zeros(rate)))
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

@@ -50,7 +50,8 @@ async def test_baresip_hears_the_prompt_and_is_heard(
     asterisk, answering_telephone, user_agent, tmp_path
 ):
     prompt = tmp_path / "prompt.wav"
-    sound.write_prompt(prompt, 48_000)
+    # three times over: on a busy machine a piece of one may get lost on either side
+    sound.write_prompt(prompt, 48_000, times=3)
     phone = await answering_telephone("phone2")
     frames = []
     result = await say(
@@ -62,9 +63,7 @@ async def test_baresip_hears_the_prompt_and_is_heard(
     assert result.answered
     await phone.ended()
     heard = sound.read(phone.heard)
-    found = sound.likeness(sound.sweep(8000), heard)
-    # that all of it leaves is tested at Asterisk; on a busy machine baresip loses some by itself
-    assert sum(one > 0.9 for one in found) >= len(found) * 3 / 4
+    assert min(sound.likeness(sound.sweep(8000), heard)) > 0.9
     assert len(frames) > 20
     assert np.std(g711.decode(b"".join(frames), "PCMU")) > 500  # it hums
 
