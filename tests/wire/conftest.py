@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.driven_clock import DrivenClock
+from tests.wire import media_peer
 from tests.wire.bots import Bot, Call, FarEnd, conversation
 
 from dialer.clock import SystemClock
@@ -62,3 +64,35 @@ async def led(call):
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def clock():
+    """A clock that the test drives; where the point is real time, calls have their own."""
+    return DrivenClock()
+
+
+@pytest.fixture
+async def plane(clock):
+    plane = MediaPlane(clock, "127.0.0.1", media_peer.PORTS)
+    yield plane
+    plane.close()
+
+
+@pytest.fixture
+async def peer():
+    peer = media_peer.Peer()
+    yield peer
+    peer.close()
+
+
+@pytest.fixture
+async def stranger():
+    peer = media_peer.Peer()
+    yield peer
+    peer.close()
+
+
+@pytest.fixture
+async def stream(plane):
+    return plane.open()

@@ -4,104 +4,14 @@ import asyncio
 import errno
 import socket
 
-import numpy as np
 import pytest
 import uvloop
-from tests.driven_clock import DrivenClock
+from tests.wire.media_peer import PORTS, SILENCE, Peer, counted, loud
 
 from dialer.clock import SystemClock
-from dialer.rtp import g711, telephone_event
-from dialer.rtp.dtmf import InBandDigits
 from dialer.rtp.frames import Frames
-from dialer.rtp.packet import Packet, parse
 from dialer.sip.sdp import Direction, Negotiated, SdpError
 from dialer.ua.media import MediaPlane
-
-PORTS = (21000, 23998)
-SILENCE = {codec: g711.silence(160, codec) for codec in g711.CODECS}
-
-
-class Peer:
-    """The far end: a socket of its own that notes the packets it gets."""
-
-    def __init__(self, host="127.0.0.1"):
-        self.received = []
-        self._changed = asyncio.Event()
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)  # noqa: FBT003 - the library's signature
-        self._socket.bind((host, 0))
-        asyncio.get_running_loop().add_reader(self._socket, self._read)
-        self.host, self.port = self._socket.getsockname()[:2]
-
-    def _read(self):
-        self.received.append(parse(self._socket.recv(2048)))
-        self._changed.set()
-
-    async def wait_for(self, packets):
-        async with asyncio.timeout(10):
-            while len(self.received) < packets:
-                self._changed.clear()
-                await self._changed.wait()
-        return self.received
-
-    def send(self, stream, sequence, payload=b"x" * 160, **changes):
-        values = {"payload_type": 0, "timestamp": sequence * 160, "ssrc": 99} | changes
-        self.send_raw(stream, bytes(Packet(sequence=sequence, payload=payload, **values)))
-
-    def send_raw(self, stream, data):
-        self._socket.sendto(data, (self.host, stream.local_port))
-
-    def agreed(self, **changes):
-        values = {"codec": "PCMU", "payload_type": 0} | changes
-        return Negotiated(host=self.host, port=self.port, **values)
-
-    def close(self):
-        asyncio.get_running_loop().remove_reader(self._socket)
-        self._socket.close()
-
-
-@pytest.fixture
-def clock():
-    return DrivenClock()
-
-
-@pytest.fixture
-async def plane(clock):
-    plane = MediaPlane(clock, "127.0.0.1", PORTS)
-    yield plane
-    plane.close()
-
-
-@pytest.fixture
-async def peer():
-    peer = Peer()
-    yield peer
-    peer.close()
-
-
-@pytest.fixture
-async def stranger():
-    peer = Peer()
-    yield peer
-    peer.close()
-
-
-@pytest.fixture
-async def stream(plane):
-    return plane.open()
-
-
-async def counted(stream, packets, *, dropped=0):
-    """Wait until the stream has seen so many datagrams; each turn of the loop reads its socket."""
-    async with asyncio.timeout(10):
-        while stream.packets_received < packets or stream.packets_dropped < dropped:  # noqa: ASYNC110 - the stream has no event for this
-            await asyncio.sleep(0)
-
-
-def loud(frames, codec="PCMU"):
-    """Audio of which every frame differs from the others and from silence."""
-    return Frames.of(np.repeat(np.arange(1, frames + 1) * 100, 160).astype(np.int16), codec)
 
 
 async def test_nothing_leaves_before_the_stream_is_connected(clock, stream):
@@ -184,46 +94,6 @@ async def test_cancelling_the_one_who_waits_stops_the_playing(clock, stream, pee
     clock.advance(0.02)
     received = await peer.wait_for(2)
     assert [packet.payload == SILENCE["PCMU"] for packet in received] == [False, True]
-
-
-async def test_a_key_stands_in_the_place_of_its_frames(clock, stream, peer):
-    stream.connect(peer.agreed(telephone_event=101))
-    stream.play(loud(12))
-    clock.advance(0.03)
-    stream.press("7")
-    for _ in range(12):
-        clock.advance(0.02)
-    packets = await peer.wait_for(14)
-    kinds = [packet.payload_type for packet in packets]
-    assert kinds == [0] * 2 + [101] * 8 + [0] * 4
-    events = [telephone_event.parse(packet.payload) for packet in packets[2:10]]
-    assert [(one.digit, one.duration, one.end) for one in events] == [
-        *[("7", 160 * place, False) for place in range(1, 6)],
-        *[("7", 800, True)] * 3,
-    ]
-    assert len({packet.timestamp for packet in packets[2:10]}) == 1
-    assert [packet.marker for packet in packets[2:10]] == [True] + [False] * 7
-    audio = [packet for packet in packets if packet.payload_type == 0]
-    assert b"".join(packet.payload for packet in audio) == loud(6).data
-    assert [packet.sequence - packets[0].sequence for packet in packets] == list(range(14))
-    assert packets[10].timestamp - packets[1].timestamp == 9 * 160
-
-
-@pytest.mark.parametrize("codec", g711.CODECS)
-async def test_a_peer_without_telephone_events_hears_the_tones_of_a_key(clock, stream, peer, codec):
-    stream.connect(peer.agreed(codec=codec, payload_type={"PCMU": 0, "PCMA": 8}[codec]))
-    stream.press("1D")
-    for _ in range(19):
-        clock.advance(0.02)
-    packets = await peer.wait_for(20)
-    reader = InBandDigits()
-    heard = [reader.take(g711.decode(packet.payload, codec)) for packet in packets]
-    assert "".join(heard) == "1D"
-
-
-async def test_what_is_no_key_is_refused(stream):
-    with pytest.raises(ValueError, match="'x' is no key"):
-        stream.press("1x")
 
 
 async def test_nothing_to_play_is_played_at_once(stream):

@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 from tests.driven_clock import DrivenClock
-from tests.wire.test_media import Peer
+from tests.wire.media_peer import Peer
 
 from dialer.rtp import g711, packet
 from dialer.sip.sdp import Direction, Keys
