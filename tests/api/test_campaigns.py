@@ -45,7 +45,8 @@ async def test_creates_a_draft_with_defaults(api):
     assert created["max_attempts"] == 3
     assert created["retry_interval_minutes"] == 60
     assert created["ring_timeout_seconds"] == 40
-    assert created["on_answer"] == {"kind": "hang_up", "after_seconds": 0}
+    hang_up = {"kind": "hang_up", "after_seconds": 0, "recording": None}
+    assert created["on_answer"] == hang_up
     assert created["pause_reason"] is None
     assert created["started_at"] is None
     read = await api("GET", response.headers["Location"])

@@ -309,6 +309,9 @@ def _prompts(wanted: OnAnswer | None) -> Iterator[tuple[str, Prompt]]:
         yield "/fallback", wanted.fallback
     elif isinstance(wanted, TransferOnAnswer) and wanted.prompt is not None:
         yield "/prompt", wanted.prompt
+    recording = None if wanted is None else wanted.recording
+    if recording is not None and recording.announcement is not None:
+        yield "/recording/announcement", recording.announcement
 
 
 def _stored(values: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from dialer.campaign.machine_detection import (
     MachineDetection,  # noqa: TC001 - pydantic needs it at run time
 )
+from dialer.campaign.recording import Recording  # noqa: TC001 - the same
 from dialer.campaign.setting_types import Printable, Settings
 from dialer.campaign.spoken_prompt import Prompt  # noqa: TC001 - pydantic needs it at run time
 from dialer.campaign.transfer import TransferName, Transfers  # noqa: TC001 - the same
@@ -95,6 +96,7 @@ class Gather(Menu):
     kind: Literal["gather"] = "gather"
     transfers: Transfers = Field(default_factory=dict)
     machine_detection: MachineDetection | None = None
+    recording: Recording | None = None
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:

@@ -16,6 +16,7 @@ from dialer.campaign.machine_detection import (
 from dialer.campaign.menu import Gather
 from dialer.campaign.outcome import Outcome  # noqa: TC001 - pydantic needs it at run time
 from dialer.campaign.plan import zone_of
+from dialer.campaign.recording import Recording  # noqa: TC001 - pydantic needs it at run time
 from dialer.campaign.setting_types import Printable, Settings
 from dialer.campaign.spoken_prompt import Prompt
 from dialer.campaign.transfer import (  # noqa: TC001 - pydantic needs it at run time
@@ -55,13 +56,20 @@ class PlayPromptOnAnswer(PlayPrompt):
     """On answer: play an audio file to whoever answered, then hang up."""
 
     machine_detection: MachineDetection | None = None
+    recording: Recording | None = None
 
 
 class HangUp(Settings):
-    """On answer: hang up after some seconds of silence."""
+    """Hang up after some seconds of silence."""
 
     kind: Literal["hang_up"] = "hang_up"
     after_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
+
+
+class HangUpOnAnswer(HangUp):
+    """On answer: hang up after some seconds of silence."""
+
+    recording: Recording | None = None
 
 
 class TryAgainLater(Settings):
@@ -115,6 +123,7 @@ class LetBotSpeak(Settings):
     fallback: Fallback = HangUp()
     transfers: Transfers = Field(default_factory=dict)
     machine_detection: MachineDetection | None = None
+    recording: Recording | None = None
 
 
 class TransferOnAnswer(Settings):
@@ -127,10 +136,11 @@ class TransferOnAnswer(Settings):
     prompt: Prompt | None = None
     target: TransferTarget
     machine_detection: MachineDetection | None = None
+    recording: Recording | None = None
 
 
 OnAnswer = Annotated[
-    PlayPromptOnAnswer | HangUp | LetBotSpeak | Gather | TransferOnAnswer,
+    PlayPromptOnAnswer | HangUpOnAnswer | LetBotSpeak | Gather | TransferOnAnswer,
     Field(discriminator="kind"),
 ]
 
@@ -198,7 +208,7 @@ class CampaignSettings(Settings):
         int, Field(ge=RING_TIMEOUT_RANGE[0], le=RING_TIMEOUT_RANGE[1])
     ] = 40
     max_talk_seconds: Annotated[int, Field(ge=1, le=24 * 3600)] = 3600
-    on_answer: OnAnswer = HangUp()
+    on_answer: OnAnswer = HangUpOnAnswer()
     start_at: AwareDatetime | None = None
     webhook_url: (
         Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2048), Printable]

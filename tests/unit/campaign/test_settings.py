@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dialer.campaign.settings import CampaignSettings, HangUp, PlayPromptOnAnswer
+from dialer.campaign.settings import (
+    CampaignSettings,
+    HangUp,
+    HangUpOnAnswer,
+    PlayPromptOnAnswer,
+)
 
 BOT = {"kind": "bot", "url": "wss://bots.example.com/sales?v=2"}
 LEAST = {"name": "Spring", "caller_ids": ["+493023125000"], "trunks": ["main"]}
@@ -22,7 +27,7 @@ def test_what_a_person_need_not_say():
     assert (plain.max_simultaneous_calls, plain.calls_per_second) == (10, None)
     assert (plain.max_attempts, plain.retry_interval_minutes) == (3, 60)
     assert (plain.ring_timeout_seconds, plain.max_talk_seconds) == (40, 3600)
-    assert (plain.on_answer, plain.start_at, plain.webhook_url) == (HangUp(), None, None)
+    assert (plain.on_answer, plain.start_at, plain.webhook_url) == (HangUpOnAnswer(), None, None)
     assert (plain.retry_by_outcome, plain.redial_interrupted) == ({}, False)
     assert CampaignSettings(name="Spring", trunks=["main"]).caller_ids == []
 
