@@ -18,6 +18,7 @@ from phonenumbers import PhoneMetadata
 from pydantic import Field
 
 from dialer.config_bots import Bots, BotSecret
+from dialer.config_recordings import Recordings
 from dialer.config_section import ConfigError, Section, split_address
 from dialer.config_speech import Speech
 from dialer.config_trunk import Trunk
@@ -226,6 +227,7 @@ class Config(Section):
     bots: Bots = Bots()
     speech: Speech = Speech()
     capture: Capture = Capture()
+    recordings: Recordings = Recordings()
     retention: Retention = Retention()
     webhooks: Webhooks = Webhooks()
     log: Log = Log()
