@@ -124,6 +124,18 @@ class Metrics:
             ["part"],
             registry=registry,
         )
+        self.recordings = Counter(
+            "dialer_recordings",
+            "Recordings: stored, failed (to be stored), deleted, not_deleted (tried again)",
+            ["result"],
+            registry=registry,
+        )
+        self.recording_bytes = Counter(
+            "dialer_recording_bytes",
+            "Bytes of recordings, in clear: stored, deleted",
+            ["result"],
+            registry=registry,
+        )
         self.webhook_attempts = Counter(
             "dialer_webhook_attempts",
             "Webhooks sent, by what came of it: delivered, failed (tried again), dead; or expired",

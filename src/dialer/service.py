@@ -29,12 +29,14 @@ from dialer.conversation.speech import SpeechSettings
 from dialer.engine.bot_access import BotAccess, bot_access
 from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
+from dialer.engine.recording_upkeep import RecordingUpkeep
 from dialer.engine.trace_writer import TraceWriter
 from dialer.engine.trunk_definition import table_of
 from dialer.engine.trunk_set import TrunkSet, log_status
 from dialer.homer import HomerExporter
 from dialer.metrics import Metrics
 from dialer.our_side import start_user_agent
+from dialer.recordings.configured import keys_of, place_of
 from dialer.store import migrate
 from dialer.store.embedded import EmbeddedPostgres
 from dialer.store.errors import StoreError, Unavailable
@@ -132,6 +134,7 @@ class Service:
         self._quiet()
         box, trust = secret_box_of(self.settings), trust_of(self.settings)
         self._bots = bot_access(self.settings)
+        self._recordings, self._recording_keys = place_of(self.settings), keys_of(self.settings)
         api = self._api_settings() if self._with_api else None
         try:
             url = await self._parts.enter_async_context(database_of(self.settings))
@@ -272,6 +275,7 @@ class Service:
             keep_calls=dt.timedelta(days=self.settings.retention.calls_days) or None,
             keep_keys=dt.timedelta(hours=self.settings.retention.idempotency_hours),
             keep_audit=dt.timedelta(days=self.settings.retention.audit_days) or None,
+            recordings=RecordingUpkeep(pool, self._recordings, self.metrics),
             traces=None
             if traces is None
             else TraceWriter(

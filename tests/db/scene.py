@@ -10,6 +10,7 @@ from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus
 from dialer.store import attempts, calls, campaigns, nodes, numbers, promotion, queue
 from dialer.store.attempt_records import AttemptResult, NewLeg, Verdict
+from dialer.store.recordings import NewRecording
 from dialer.store.records import (
     DEFAULT_ACCOUNT,
     CampaignSettings,
@@ -170,3 +171,27 @@ async def waiting_for_a_lock(pool):
     """
     while not await pool.fetchval(query):
         pass
+
+
+def recording(call, **more):
+    """A recording of a call's latest attempt, as it is noted once it is in its place."""
+    given = {
+        "id": uuid.uuid4(),
+        "account_id": call.account_id,
+        "campaign_id": call.campaign_id,
+        "call_id": call.id,
+        "attempt_id": call.attempt_id,
+        "started_at": soon(0),
+        "seconds": 12.5,
+        "format": "wav",
+        "octets": 400_044,
+        "sha256": "ab" * 32,
+        "place_key": f"1/{uuid.uuid4()}.wav",
+        "sealed": True,
+        "consent": "announced",
+        "consent_detail": "prompt: notice",
+        "node": "one",
+        "expires_at": soon(0) + 30 * 24 * HOUR,
+        "whole": True,
+    }
+    return NewRecording(**given | more)

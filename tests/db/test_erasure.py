@@ -6,7 +6,7 @@ import pytest
 from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction
-from dialer.store import calls, clone, erasure, requeue, traces
+from dialer.store import calls, clone, erasure, recordings, requeue, traces
 from dialer.store.errors import CallIsUp
 from dialer.store.records import DEFAULT_ACCOUNT, LegTrace, NewCall, Provisional
 
@@ -61,6 +61,8 @@ async def spoken_with(pool):
         leg.attempt_id,
     )
     await traces.keep(pool, [LegTrace(leg.call_id, leg.attempt_id, 0, ())])
+    tried = (await scene.read(pool, leg.call_id)).call
+    assert await recordings.add(pool, scene.recording(tried, consent_detail=f"said by {NUMBER}"))
     await pool.execute(
         "UPDATE events SET data = data || jsonb_build_object('number', $1::text) "
         "WHERE call_id = $2",
@@ -85,7 +87,7 @@ async def test_nothing_of_the_person_is_left_and_statuses_and_counts_stay(pool):
     before = await scene.read(pool, first)
     gone = await erase(pool)
     assert gone == erasure.Erased(
-        calls=2, legs=1, traces=1, events=4, contacts=3, unique_users=2, import_rows=1
+        calls=2, legs=1, traces=1, recordings=1, events=4, contacts=3, unique_users=2, import_rows=1
     )
     left = await whole_database(pool)
     for word in (NUMBER, NUMBER[1:], MOBILE, "Lovelace", "L.", "65-43-21"):
@@ -186,6 +188,6 @@ async def test_an_entry_in_the_do_not_call_list_stays(pool):
 async def test_erasing_twice_and_somebody_unknown_is_no_error(pool):
     await spoken_with(pool)
     await erase(pool)
-    nothing = erasure.Erased(*(0,) * 7)
+    nothing = erasure.Erased(*(0,) * 8)
     assert await erase(pool) == nothing
     assert await erase(pool, f"+{uuid.uuid4().int % 10**12}") == nothing

@@ -142,6 +142,7 @@ class Scene:
         bots=None,
         speech=None,
         keep_audit=None,
+        recordings=None,
         **agent,
     ):
         """Start an engine; without trunks with the carrier's."""
@@ -175,6 +176,7 @@ class Scene:
             pauses=pauses,
             keep_calls=keep,
             keep_audit=keep_audit,
+            recordings=recordings,
         )
         conversations.second_legs = engine.second_legs
         node = Node(engine, user_agent, chosen)

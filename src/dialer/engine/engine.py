@@ -16,6 +16,7 @@ from dialer.engine.lease import NodeLease
 from dialer.engine.live_calls import LiveCalls
 from dialer.engine.publishing import Publisher
 from dialer.engine.recorder import Recorder
+from dialer.engine.recording_upkeep import SWEEP_EVERY
 from dialer.engine.rescue import Rescue
 from dialer.engine.second_legs import SecondLegs
 from dialer.engine.trace_writer import FORGET_EVERY, WRITE_EVERY
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from dialer.campaign.windows import Span
     from dialer.clock import Clock
     from dialer.conversation.ending import ConversationEnd
+    from dialer.engine.recording_upkeep import RecordingUpkeep
     from dialer.engine.trace_writer import TraceWriter
     from dialer.engine.trunk_set import TrunkSet, TrunkState
     from dialer.metrics import Metrics
@@ -70,6 +72,7 @@ class Engine:
         lease_seconds: float = 15.0,
         batch: int = 50,
         traces: TraceWriter | None = None,
+        recordings: RecordingUpkeep | None = None,
         pauses: Thresholds | None = None,
         quiet: Span | None = None,
         keep_calls: dt.timedelta | None = None,
@@ -83,6 +86,7 @@ class Engine:
         self._watched: set[str] = set()
         self._metrics = metrics
         self._traces = traces
+        self._recordings = recordings
         self._keep_calls = keep_calls
         self._keep_keys = keep_keys
         self._keep_audit = keep_audit
@@ -178,6 +182,8 @@ class Engine:
         if self._traces is not None:
             loops["write-traces"] = (self._traces.write, WRITE_EVERY)
             loops["forget-traces"] = (self._traces.forget, FORGET_EVERY)
+        if self._recordings is not None:
+            loops["delete-recordings"] = (self._recordings.run_once, SWEEP_EVERY)
         for name, (turn, pause) in loops.items():
             self._tasks.append(asyncio.create_task(self._loop(name, turn, pause), name=name))
         self._tasks.append(asyncio.create_task(self.recorder.run(), name="record"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dialer.store.errors import CallIsUp
 from dialer.store.pool import transaction
+from dialer.store.recording_deletion import DOOM_ERASED
 
 if TYPE_CHECKING:
     from dialer.store.pool import Connection, Database
@@ -114,6 +115,7 @@ class Erased:
     calls: int
     legs: int
     traces: int
+    recordings: int
     events: int
     contacts: int
     unique_users: int
@@ -147,6 +149,7 @@ async def erase(db: Database, account_id: int, number: str) -> Erased:
             calls=calls,
             legs=await _changed(connection, LEGS, ids),
             traces=await _changed(connection, TRACES, ids),
+            recordings=await _changed(connection, DOOM_ERASED, ids),
             events=await _changed(connection, EVENTS, ids),
             contacts=await _changed(connection, CONTACTS, *of_account),
             unique_users=await _changed(

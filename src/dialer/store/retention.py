@@ -17,7 +17,8 @@ CONTACT_DAYS = 14  # the caps on attempts look back a week
 ONE_NODE = "SELECT pg_try_advisory_xact_lock(1919251566)"
 
 # Final ones, of campaigns that are finished: nothing changes any more. The index of a campaign's
-# calls serves it; they are nearly all as old as the first.
+# calls serves it; they are nearly all as old as the first. The row of a recording goes when its
+# sound is gone (`recording_deletion`).
 FORGET_CALLS = """
 WITH old AS MATERIALIZED (
     SELECT k.id
@@ -38,6 +39,10 @@ WITH old AS MATERIALIZED (
     DELETE FROM events USING old WHERE events.call_id = old.id
 ), delivery AS (
     DELETE FROM webhook_deliveries AS d USING old WHERE d.call_id = old.id
+), recording AS (
+    UPDATE recordings SET doomed_at = coalesce(doomed_at, clock_timestamp()),
+        doomed_because = 'forgotten', delete_at = clock_timestamp()
+    FROM old WHERE recordings.call_id = old.id
 ), gone AS (
     DELETE FROM attempts USING attempt WHERE attempts.id = attempt.id
 ), call AS (
