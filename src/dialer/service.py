@@ -276,6 +276,7 @@ class Service:
             keep_keys=dt.timedelta(hours=self.settings.retention.idempotency_hours),
             keep_audit=dt.timedelta(days=self.settings.retention.audit_days) or None,
             recordings=RecordingUpkeep(pool, self._recordings, self.metrics),
+            internal_numbers=self.settings.numbers.internal_pattern(),
             traces=None
             if traces is None
             else TraceWriter(

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from dialer.clock import SystemClock
+from dialer.conversation.menu import Prompt
 from dialer.conversation.transfer import Target, Transfers
+from dialer.rtp.frames import Frames
 from dialer.ua.call import CallRequest, HungUpBy
 from dialer.ua.referral import ReferralEnd
 
@@ -28,12 +30,21 @@ class Lines:
     def __init__(self, agent, trunk):
         self.agent, self.trunk = agent, trunk
 
+    def looked_up(self, target):
+        return target
+
     async def number(self, target):
         return target.number
 
     async def dial(self, target, on_event):
         request = CallRequest(self.trunk, target.number, CALLER, ring_timeout=target.ring_seconds)
         return self.agent.place(await self.agent.prepare(request), on_event)
+
+
+async def song(_prompt, codec):
+    """A tone of 440 Hz."""
+    times = np.arange(sound.TELEPHONE_RATE) / sound.TELEPHONE_RATE
+    return Frames.of((8000 * np.sin(2 * np.pi * 440 * times)).astype(np.int16), codec)
 
 
 async def joined(asterisk, agent, trunk):
@@ -66,7 +77,7 @@ async def up(agent, trunk, number):
 
 def transfers(agent, trunk, call, **targets):
     made = {name: Target(name, **target) for name, target in targets.items()}
-    return Transfers(call, made, Lines(agent, trunk), SystemClock())
+    return Transfers(call, made, Lines(agent, trunk), SystemClock(), song)
 
 
 def strength(samples, hertz):
@@ -204,3 +215,26 @@ async def test_early_media_of_the_target_is_heard_by_the_person(asterisk, user_a
     await call.result
     recorded = await recording(asterisk, "70500")
     assert float(np.abs(recorded).max()) > 0.05
+
+
+async def test_a_prompt_is_heard_by_the_person_while_the_target_rings(asterisk, user_agent, figure):
+    agent = await user_agent()
+    trunk = asterisk.trunk()
+    call = await up(agent, trunk, "70500")
+    music = Prompt(file="music.wav")
+    made = transfers(
+        agent, trunk, call, other={"number": "2001", "ring_seconds": 4, "waiting": music}
+    )
+    call.media.source = made.waiting_frame
+    assert made.begin("other") is None
+    async with asyncio.timeout(PATIENCE):
+        assert not await made.settled()
+    call.hang_up()
+    await call.result
+    heard = (await recording(asterisk, "70500"))[sound.TELEPHONE_RATE : 3 * sound.TELEPHONE_RATE]
+    figure(
+        "a prompt while the target of a transfer rings, over and over",
+        f"{strength(heard, 440):.1%} of what is heard",
+        "90 %",
+    )
+    assert strength(heard, 440) > 0.9

@@ -10,6 +10,7 @@ from tests.engine.test_bots import ACCESS, led_by, the_attempt
 from tests.wire.bots import Bot
 
 from dialer.campaign.moves import CampaignAction
+from dialer.store.records import NewCall
 
 ANSWERS = "+15552000000"  # and never hangs up
 
@@ -205,6 +206,81 @@ async def test_a_target_on_a_do_not_call_list_is_not_called(scene, bots):
     reasons = [one["reason"] for one in attempt.conversation["transfers"]]
     assert reasons == ["do_not_call", "do_not_call"]
     assert "+15552001200" not in scene.ledger.calls_per_number()
+
+
+OF_THE_LIST = to(None, number_from="agent")
+
+
+@pytest.mark.parametrize("by", ["bridge", "refer"])
+async def test_a_column_of_the_list_gives_the_number_of_a_target(scene, by):
+    await scene.node()
+    wanted = {"kind": "transfer", "target": OF_THE_LIST | {"by": by}}
+    listed = [NewCall(ANSWERS, payload={"agent": " +1 (555) 200-1200 "})]
+    campaign = await scene.campaign(listed, on_answer=wanted)
+    await scene.tried(campaign)
+    _, attempt = await the_attempt(scene, campaign)
+    (record,) = attempt.conversation["transfers"]
+    status = {"bridge": "bridged", "refer": "completed"}[by]
+    assert (record["number"], record["status"]) == ("+15552001200", status)
+    assert [leg.number for leg in attempt.transfer_legs] == ["+15552001200"] * (by == "bridge")
+    await nobody_is_up(scene)
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason", "said"),
+    [
+        ({}, "no_number", "column 'agent': is empty or not there"),
+        ({"agent": " "}, "no_number", "column 'agent': is empty or not there"),
+        ({"agent": "+1911"}, "invalid_number", "emergency or short number"),
+        ({"agent": "112"}, "invalid_number", "emergency or short number"),
+        ({"agent": "+1555"}, "invalid_number", "column 'agent': too short"),
+        ({"agent": "sip:me@example.com"}, "invalid_number", "is not a telephone number"),
+        ({"agent": "+15552001200;phone-context=x"}, "invalid_number", "is not a telephone number"),
+    ],
+)
+@pytest.mark.parametrize("by", ["bridge", "refer"])
+async def test_what_is_no_number_in_the_column_is_not_called(scene, payload, reason, said, by):
+    await scene.node()
+    wanted = {"kind": "transfer", "target": OF_THE_LIST | {"by": by}}
+    campaign = await scene.campaign([NewCall(ANSWERS, payload=payload)], on_answer=wanted)
+    await scene.tried(campaign)
+    _, attempt = await the_attempt(scene, campaign)
+    (record,) = attempt.conversation["transfers"]
+    assert (record["status"], record["reason"], record["number"]) == ("failed", reason, None)
+    assert said in record["detail"]
+    assert attempt.transfer_legs == ()
+    assert scene.ledger.calls_per_number() == {ANSWERS: 1}
+
+
+async def test_a_number_of_the_column_that_is_on_a_do_not_call_list_is_not_called(scene):
+    await scene.pool.execute(
+        "INSERT INTO do_not_call (account_id, pattern, reason, source)"
+        " VALUES (NULL, '+15552001200', 'no', 'api')"
+    )
+    await scene.node()
+    wanted = {"kind": "transfer", "target": OF_THE_LIST}
+    listed = [NewCall(ANSWERS, payload={"agent": "15552001200"})]
+    campaign = await scene.campaign(listed, on_answer=wanted)
+    await scene.tried(campaign)
+    _, attempt = await the_attempt(scene, campaign)
+    assert attempt.conversation["transfers"][0]["reason"] == "do_not_call"
+    assert scene.ledger.calls_per_number() == {ANSWERS: 1}
+
+
+@pytest.mark.parametrize(
+    ("file", "failed"),
+    [("hello.wav", None), ("gone.wav", "no prompt 'gone.wav' in no-prompts-here")],
+)
+async def test_a_prompt_is_played_while_the_target_rings(scene, file, failed):
+    await scene.node()
+    target = to("+15552001200", waiting={"file": file})
+    wanted = {"kind": "transfer", "target": target}
+    campaign = await scene.campaign([ANSWERS], on_answer=wanted)
+    await scene.tried(campaign)
+    _, attempt = await the_attempt(scene, campaign)
+    (record,) = attempt.conversation["transfers"]
+    assert (record["status"], record.get("waiting_failed")) == ("bridged", failed)
+    await nobody_is_up(scene)
 
 
 async def test_finish_with_hang_up_ends_both_calls(scene, bots):

@@ -12,7 +12,7 @@ from dialer import prompts
 from dialer.api import etags, inputs, models
 from dialer.api.context import Context, account_of, answer, context_of, progress_of
 from dialer.api.next_attempt import next_attempt
-from dialer.api.problem import Problem, invalid
+from dialer.api.problem import Problem, invalid, pointer
 from dialer.campaign.menu import Gather, prompts_of
 from dialer.campaign.moves import CampaignAction, MoveRefused
 from dialer.campaign.number import NumberError, normalise
@@ -22,6 +22,7 @@ from dialer.campaign.settings import (
     PlayPromptOnAnswer,
     TransferOnAnswer,
 )
+from dialer.campaign.spoken_prompt import Prompt
 from dialer.campaign.status import CallStatus
 from dialer.store import campaigns, records
 from dialer.store.errors import VersionConflict
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from dialer.campaign.settings import CampaignSettings, OnAnswer
-    from dialer.campaign.spoken_prompt import Prompt
+    from dialer.campaign.transfer import TransferTarget
 
 CHANGE_TRIES = 5  # where others change the same campaign at the same time
 
@@ -278,17 +279,15 @@ def _mistakes_of_transfers(
     wanted: OnAnswer | None, context: Context, trunks: Collection[str]
 ) -> list[tuple[str, str]]:
     """Return which targets of transfers cannot be: a trunk that is not there, a bad number."""
-    targets = {}
-    if isinstance(wanted, TransferOnAnswer):
-        targets = {"/on_answer/target": wanted.target}
-    elif isinstance(wanted, LetBotSpeak | Gather):
-        targets = {f"/on_answer/transfers/{name}": one for name, one in wanted.transfers.items()}
     names = ", ".join(sorted(trunks)) or "none"
     errors = []
-    for where, target in targets.items():
+    for below, target in _targets(wanted):
+        where = f"/on_answer{below}"
         if target.trunk is not None and target.trunk not in trunks:
             said = f"there is no trunk {target.trunk!r} in the configuration; it has {names}"
             errors.append((f"{where}/trunk", said))
+        if target.number is None:
+            continue  # each call has its own, which is looked at when it is transferred
         try:
             number = normalise(target.number, context.settings.internal_numbers)
         except NumberError as error:
@@ -299,8 +298,20 @@ def _mistakes_of_transfers(
     return errors
 
 
+def _targets(wanted: OnAnswer | None) -> Iterator[tuple[str, TransferTarget]]:
+    """Yield every target of a transfer, each with its JSON pointer."""
+    if isinstance(wanted, TransferOnAnswer):
+        yield "/target", wanted.target
+    elif isinstance(wanted, LetBotSpeak | Gather):
+        for name, target in wanted.transfers.items():
+            yield pointer(("transfers", name)), target
+
+
 def _prompts(wanted: OnAnswer | None) -> Iterator[tuple[str, Prompt]]:
     """Yield every prompt that may be played on answer, each with its JSON pointer."""
+    for where, target in _targets(wanted):
+        if isinstance(target.waiting, Prompt):
+            yield f"{where}/waiting", target.waiting
     if isinstance(wanted, Gather):
         yield from prompts_of(wanted)
     elif isinstance(wanted, PlayPrompt):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -15,18 +15,16 @@ from dialer.ua.audio import AudioError
 from dialer.ua.call import HungUpBy
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
     from dialer.clock import Clock, Timer
     from dialer.conversation.transfer import Transfers
+    from dialer.conversation.waiting import Sound
     from dialer.ua.outbound import OutboundCall
 
 log = structlog.get_logger(__name__)
 
 TAIL_SECONDS = 0.2  # of silence after a prompt, before anything is done that its end leads to
-
-Sound: TypeAlias = "Callable[[menus.Prompt, str], Awaitable[Frames]]"
-"""Returns a prompt in a codec; raises `AudioError` where it cannot be played."""
 
 
 async def _told_at_the_end() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dialer.conversation.waiting import looped
 from dialer.rtp import g711
 from dialer.rtp.frames import Frames
 
@@ -18,21 +19,12 @@ _LEVEL = 3000  # of 32768: about -21 dBm0
 
 
 @functools.cache
-def _cadence(codec: str) -> Frames:
+def _cadence() -> Frames:
     times = np.arange(int(_ON * g711.SAMPLE_RATE)) / g711.SAMPLE_RATE
     tone = (_LEVEL * np.sin(2 * np.pi * _HERTZ * times)).astype(np.int16)
-    return Frames.of(tone, codec) + Frames.silence(_OFF, codec)
+    return Frames.of(tone, "PCMA") + Frames.silence(_OFF, "PCMA")
 
 
 def ringback(codec: Callable[[], str]) -> Callable[[], bytes]:
     """Return a source of frames, which asks for the codec each time."""
-    place = 0
-
-    def frame() -> bytes:
-        nonlocal place
-        frames = _cadence(codec())
-        begin = place * g711.FRAME_SAMPLES
-        place = (place + 1) % len(frames)
-        return frames.data[begin : begin + g711.FRAME_SAMPLES]
-
-    return frame
+    return looped(_cadence(), codec)

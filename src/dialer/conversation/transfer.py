@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from dialer.conversation.menu import Prompt
 from dialer.conversation.ringback import ringback
+from dialer.conversation.waiting import Sound, looped
+from dialer.ua.audio import AudioError
 from dialer.ua.call import Answered, HungUpBy, LocalCause, Progress
 from dialer.ua.guard import guarded
 from dialer.ua.media_relay import MediaRelay
@@ -36,26 +39,33 @@ _BY_CODE |= {480: "no_answer"}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Target:
-    """Whom a call may be transferred to, as the campaign says."""
+    """Whom a call may be transferred to, as the campaign says.
+
+    Without a `number` it stands in the call's column `number_from`. `waiting` is a prompt,
+    ringback or silence.
+    """
 
     name: str
-    number: str
+    number: str = ""
+    number_from: str = ""
     by: str = "bridge"
     trunk: str | None = None
     ring_seconds: float = 30
-    waiting: str = "ringback"
+    waiting: str | Prompt = "ringback"
     hangs_up: bool = False  # where it fails
 
     @classmethod
     def of(cls, name: str, wanted: Mapping[str, Any]) -> Target:
         """Read a target of a campaign's settings, which were checked when they were given."""
+        waiting = wanted.get("waiting", "ringback")
         return cls(
             name=name,
-            number=str(wanted["number"]),
+            number=wanted.get("number") or "",
+            number_from=wanted.get("number_from") or "",
             by=str(wanted.get("by", "bridge")),
             trunk=wanted.get("trunk"),
             ring_seconds=float(wanted.get("ring_seconds", 30)),
-            waiting=str(wanted.get("waiting", "ringback")),
+            waiting=waiting if isinstance(waiting, str) else Prompt.given(waiting),
             hangs_up=wanted.get("on_failure") == "hang_up",
         )
 
@@ -69,7 +79,10 @@ class TransferRefusedError(Exception):
 
 
 class Lines(Protocol):
-    """Where second calls come from, for one call; both raise `TransferRefusedError`."""
+    """Where second calls come from, for one call; all raise `TransferRefusedError`."""
+
+    def looked_up(self, target: Target) -> Target:
+        """Return the target with the number that is meant, checked."""
 
     async def number(self, target: Target) -> str:
         """Return the target's number as it is dialled over the trunk of the call."""
@@ -81,13 +94,18 @@ class Lines(Protocol):
 class Transfers:
     """The transfers of one answered call, one at a time.
 
-    `tell` hears how the one under way goes, in values of JSON. `handed_over` is set when the person
-    speaks with somebody else: nothing more is to be said to them. `records` is what the attempt's
-    record keeps of each.
+    `sound` returns what a prompt sounds like. `tell` hears how the one under way goes, in values of
+    JSON. `handed_over` is set when the person speaks with somebody else: nothing more is to be said
+    to them. `records` is what the attempt's record keeps of each.
     """
 
     def __init__(
-        self, call: OutboundCall, targets: Mapping[str, Target], lines: Lines, clock: Clock
+        self,
+        call: OutboundCall,
+        targets: Mapping[str, Target],
+        lines: Lines,
+        clock: Clock,
+        sound: Sound,
     ) -> None:
         self.tell: Callable[[Mapping[str, Any]], None] = lambda _: None
         self.handed_over = asyncio.Event()
@@ -96,6 +114,7 @@ class Transfers:
         self._targets = targets
         self._lines = lines
         self._clock = clock
+        self._sound = sound
         self._waiting: Callable[[], bytes] | None = None
         self._task: asyncio.Task[bool] | None = None
 
@@ -135,7 +154,7 @@ class Transfers:
     async def _transfer(self, target: Target) -> bool:
         record: dict[str, Any] = {
             "name": target.name,
-            "number": target.number,
+            "number": target.number or None,
             "by": target.by,
             "at": self._clock.now().isoformat(),
             "status": "failed",
@@ -144,7 +163,13 @@ class Transfers:
         }
         self.records.append(record)
         began = self._clock.monotonic()
+        playing = None
         try:
+            target = self._lines.looked_up(target)
+            record["number"] = target.number
+            if isinstance(target.waiting, Prompt):
+                work = self._play_while_waiting(target.waiting, record)
+                playing = asyncio.create_task(work, name="waiting-prompt")
             if target.by == "refer":
                 await self._refer(target, record)
             else:
@@ -155,6 +180,8 @@ class Transfers:
             log.exception("a transfer failed", sip_call_id=self._call.call_id)
             record["reason"] = "error"
         finally:
+            if playing is not None:
+                playing.cancel()
             self._waiting = None
             record["seconds"] = round(self._clock.monotonic() - began, 3)
             log.info(
@@ -171,6 +198,23 @@ class Transfers:
             if target.hangs_up:
                 self._call.hang_up()
         return bool(record["status"] != "failed")
+
+    async def _play_while_waiting(self, prompt: Prompt, record: dict[str, Any]) -> None:
+        """Let the person hear a prompt over and over, ringback where it cannot be played."""
+        media = self._call.media
+
+        def codec() -> str:
+            return media.codec or "PCMU"
+
+        try:
+            source = looped(await self._sound(prompt, codec()), codec)
+        except AudioError as error:
+            call_id = self._call.call_id
+            log.error("a prompt cannot be played", sip_call_id=call_id, reason=str(error))  # noqa: TRY400 - the line says it all
+            record["waiting_failed"] = str(error)
+            source = ringback(codec)
+        if not self.handed_over.is_set():
+            self._waiting = source
 
     def _say(self, record: Mapping[str, Any], status: str) -> None:
         told = {name: record[name] for name in ("name", "by", "reason", "code")}
@@ -194,6 +238,7 @@ class Transfers:
         record["code"] = result.code
         if result.end in {ReferralEnd.COMPLETED, ReferralEnd.ACCEPTED}:
             record["status"] = result.end.value
+            self._waiting = None
             self.handed_over.set()
             self._say(record, result.end.value)
             patience = asyncio.ensure_future(self._clock.sleep(_GRACE))
@@ -209,18 +254,21 @@ class Transfers:
         call = self._call
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[None] = loop.create_future()
+        rings = False
 
         def happened(event: CallEvent) -> None:
+            nonlocal rings
             if isinstance(event, Answered) and not answered.done():
                 answered.set_result(None)
-            elif isinstance(event, Progress) and event.rings and self._waiting is None:
+            elif isinstance(event, Progress) and event.rings and not rings:
+                rings = True
                 self._say(record, "ringing")
                 if target.waiting == "ringback":
                     self._waiting = ringback(lambda: call.media.codec or "PCMU")
 
         second = await self._lines.dial(target, happened)
         record["sip_call_id"] = second.call_id
-        bridge = _Bridge(call, second)
+        bridge = _Bridge(call, second, early=not isinstance(target.waiting, Prompt))
         try:
             await _first(answered, second.result, call.result)
             if answered.done() and not call.result.done() and not second.result.done():
@@ -249,12 +297,12 @@ class Transfers:
 
 
 class _Bridge:
-    """The media of two calls: first what the second one's network plays, then both ways."""
+    """The media of two calls: if `early`, first what the network plays, and then both ways."""
 
-    def __init__(self, first: OutboundCall, second: OutboundCall) -> None:
+    def __init__(self, first: OutboundCall, second: OutboundCall, *, early: bool) -> None:
         self._first, self._second = first, second
         self._relays: list[MediaRelay] = []
-        self._listening = second.placed_media
+        self._listening = second.placed_media if early else None
         if self._listening is not None:
             self._listening.listeners.append(self._early)
 

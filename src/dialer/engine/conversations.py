@@ -98,6 +98,7 @@ class Conversations:
             {name: Target.of(name, target) for name, target in targets.items()},
             self.second_legs.lines_of(claimed, attempt_id, call),
             self._clock,
+            functools.partial(self._sound, claimed.payload),
         )
 
     async def _hold(

@@ -27,6 +27,7 @@ from dialer.store.errors import StoreError, Unavailable
 
 if TYPE_CHECKING:
     import datetime as dt
+    import re
     from collections.abc import Awaitable, Callable, Coroutine
     from uuid import UUID
 
@@ -78,6 +79,7 @@ class Engine:
         keep_calls: dt.timedelta | None = None,
         keep_keys: dt.timedelta = retention.KEEP_KEYS,
         keep_audit: dt.timedelta | None = None,
+        internal_numbers: re.Pattern[str] | None = None,
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -130,6 +132,7 @@ class Engine:
             table=table,
             may_dial=self._may_dial,
             traces=traces,
+            internal_numbers=internal_numbers,
         )
         self.dispatcher = Dispatcher(
             pool=pool,

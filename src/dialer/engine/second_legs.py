@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from dialer.campaign import routing
+from dialer.campaign.number import NumberError, normalise
 from dialer.campaign.number_rewriting import dialled, rewritten
 from dialer.conversation.transfer import TransferRefusedError
 from dialer.engine import placer
@@ -24,6 +25,7 @@ from dialer.ua.call import Answered, CallRequest, InviteSent
 from dialer.ua.media import NoPortAvailable
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable
     from uuid import UUID
 
@@ -70,6 +72,7 @@ class SecondLegs:
     table: OutcomeTable
     may_dial: Callable[[], bool]
     traces: TraceWriter | None = None
+    internal_numbers: re.Pattern[str] | None = None
 
     def lines_of(self, claimed: ClaimedCall, attempt_id: UUID, call: OutboundCall) -> CallLines:
         """Return where the second calls of one call come from."""
@@ -86,6 +89,25 @@ class CallLines:
         self._claimed = claimed
         self._attempt_id = attempt_id
         self._call = call
+
+    def looked_up(self, target: Target) -> Target:
+        """Return the target with the number that is meant, checked as those of lists are.
+
+        Raises `TransferRefusedError` where the call's payload has none, or none that can be called.
+        """
+        column, text = target.number_from, target.number
+        where = "number"
+        if column:
+            text, where = self._claimed.payload.get(column, "").strip(), f"column {column!r}"
+            if not text:
+                raise TransferRefusedError("no_number", f"{where}: is empty or not there")
+        try:
+            number = normalise(text, self._all.internal_numbers)
+        except NumberError as error:
+            raise TransferRefusedError("invalid_number", f"{where}: {error}") from None
+        if not number.dialable:
+            raise TransferRefusedError("invalid_number", f"{where}: {number.problem}")
+        return dataclasses.replace(target, number=number.text)
 
     async def number(self, target: Target) -> str:
         """Return the target's number as it is dialled over the trunk of the call.
