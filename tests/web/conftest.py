@@ -126,3 +126,14 @@ def guest(visitor, house):
 def visit(guest):
     """`visit(path)` opens a page of the module's service."""
     return guest.open
+
+
+@pytest.fixture
+def make(house):
+    """`make(on_answer)` makes a draft and returns its id."""
+
+    def made(wanted):
+        settings = {"name": "Spring", "trunks": ["north"], "on_answer": wanted}
+        return house.ask(lambda client: client.create_campaign(settings)).id
+
+    return made

@@ -111,9 +111,15 @@ MENU = {
             "set": {"agreed": True, "count": 2},
             "menu": {"name": "hour", "prompt": {"file": "hello.wav"}, "branches": {"Z": {}}},
         },
+        "8": {"transfer": "sales", "again": True},
         "9": {"opt_out": True},
     },
+    "transfers": {"sales": {"number": "+4930123456"}},
     "machine_detection": {"machine": "leave_message", "message": "hello.wav", "words": 9},
+}
+TARGETS = {
+    "sales": {"number": "+4930123456", "trunk": "clinic-pbx", "waiting": {"file": "hello.wav"}},
+    "adviser": {"number_from": "agent", "by": "refer", "on_failure": "hang_up"},
 }
 BOT = {
     "kind": "bot",
@@ -121,10 +127,12 @@ BOT = {
     "parameters": {"language": "de"},
     "secret": None,
     "fallback": {"kind": "prompt", "file": "hello.wav"},
+    "transfers": TARGETS,
 }
+TRANSFER = {"kind": "transfer", "prompt": {"file": "hello.wav"}, "target": TARGETS["sales"]}
 
 
-@pytest.mark.parametrize("answer", [MENU, BOT], ids=["menu", "bot"])
+@pytest.mark.parametrize("answer", [MENU, BOT, TRANSFER], ids=["menu", "bot", "transfer"])
 def test_no_form_for_what_happens_on_answer_is_hard_to_use(visit, house, answer):
     settings = {"name": "Answers", "trunks": ["clinic-pbx"], "on_answer": answer}
     made = house.ask(lambda client: client.create_campaign(settings)).id

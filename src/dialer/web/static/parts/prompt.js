@@ -8,8 +8,12 @@ import * as fields from "./fields.js";
 const KEYS = ["file", "say", "voice"];
 const COLUMN = "column";
 
-/** An editor of a prompt; `nothing` is what stands for none, where none may be. */
-export function prompt(label, before, { nothing } = {}) {
+/** An editor of a prompt; `nothing` is what stands for none, where none may be.
+ *
+ * `words` are choices besides a prompt, whose value is a word: [[value, label], ...].
+ */
+export function prompt(label, given, { nothing, words = [] } = {}) {
+  const before = typeof given === "string" ? null : given;
   const file = line("Audio file", before?.file, { hint: "In the service's folder of prompts." });
   const say = text(before?.say);
   const voice = optionalLine("Voice", before?.voice, { hint: "As the speech command names it. Empty: its usual one." });
@@ -17,10 +21,11 @@ export function prompt(label, before, { nothing } = {}) {
     label,
     [
       ...(nothing ? [["", nothing]] : []),
+      ...words,
       ["file", "Play an audio file"],
       ["say", "Say a text"],
     ],
-    before?.say ? "say" : before?.file || !nothing ? "file" : "",
+    typeof given === "string" ? given : before?.say ? "say" : before?.file || !nothing ? "file" : "",
     { onchange: show },
   );
   function show() {
@@ -36,7 +41,7 @@ export function prompt(label, before, { nothing } = {}) {
       const kept = Object.entries(before ?? {}).filter(([key]) => !KEYS.includes(key) && key !== "kind");
       const more = Object.fromEntries(kept);
       if (kind.read() === "file") return { ...more, file: file.read() };
-      if (kind.read() !== "say") return null;
+      if (kind.read() !== "say") return kind.read() || null;
       return voice.read() ? { ...more, say: say.read(), voice: voice.read() } : { ...more, say: say.read() };
     },
     place([key]) {

@@ -50,7 +50,7 @@ function section(title, text, ...content) {
  * them, and `place(path)` the control for the parts of a JSON pointer, where this form knows it.
  */
 export function settingsForm(settings, trunks) {
-  const answered = answerEditor(settings.on_answer);
+  const answered = answerEditor(settings.on_answer, { trunks });
   return {
     elements: sections(settings, trunks, answered),
     read: (form) => readSettings(form, answered.read()),

@@ -1,8 +1,8 @@
 // What is done upon keys: fields for the record, the do-not-call list, a prompt, and what comes then.
 
 import { h } from "../../dom.js";
-import { button } from "../../parts/bits.js";
-import { choice, group, line, Mistake, toggle } from "../../parts/editors.js";
+import { choice, group, line, toggle } from "../../parts/editors.js";
+import { fold } from "../../parts/folds.js";
 import { pairs, typedValue } from "../../parts/pairs.js";
 import { prompt } from "../../parts/prompt.js";
 import { sentence, steps } from "./words.js";
@@ -10,9 +10,10 @@ import { sentence, steps } from "./words.js";
 /** An editor of a branch that folds to a line.
  *
  * `keys` is its pattern, null of what is done otherwise. `menu(before)` makes the editor of a menu
- * below, null where menus are as deep as they may be. `remove` takes the branch out.
+ * below, null where menus are as deep as they may be. `picker` makes a choice among the targets of
+ * transfers. `remove` takes the branch out.
  */
-export function branchEditor(keys, before, { menu, remove, open = false }) {
+export function branchEditor(keys, before, { menu, picker, remove, open = false }) {
   const pattern =
     keys === null
       ? null
@@ -28,50 +29,35 @@ export function branchEditor(keys, before, { menu, remove, open = false }) {
       hint: "No campaign of the account calls it again.",
     }),
     prompt: prompt("Then is heard", before.prompt, { nothing: "Nothing" }),
+    transfer: picker(before.transfer),
     ...then.editors,
   };
-  const name = h("strong", null);
-  const words = h("span", { class: "muted" });
   const all = group(editors, before);
-
-  function told() {
-    const typed = pattern?.read().toUpperCase();
-    name.textContent = pattern ? `Key ${typed || "?"}` : "Otherwise";
-    try {
-      words.textContent = sentence(steps(all.read()).join(", "));
-    } catch (error) {
-      if (!(error instanceof Mistake)) throw error;
-      words.textContent = "Something in it does not fit.";
-    }
-    removing?.setAttribute("aria-label", `Take key ${typed || "?"} out`);
-  }
-
-  const removing = remove ? button("Take out", { picture: "trash", tone: "danger", small: true, onclick: () => remove(made) }) : null;
-  const element = h(
-    "details",
-    { class: "branch", open, oninput: told, onchange: told },
-    h("summary", null, name, words),
-    h(
-      "div",
-      { class: "branch-body" },
+  const typed = () => pattern?.read().toUpperCase();
+  const { element } = fold({
+    kind: "branch",
+    title: () => (pattern ? `Key ${typed() || "?"}` : "Otherwise"),
+    words: () => sentence(steps(all.read()).join(", ")),
+    body: [
       pattern ? h("div", { class: "fields" }, pattern.element) : null,
       editors.set.element,
       editors.opt_out.element,
       editors.prompt.element,
+      h("div", { class: "fields" }, editors.transfer.element, then.choice),
       then.element,
-      removing ? h("div", { class: "buttons" }, removing) : null,
-    ),
-  );
-  const made = {
+    ],
+    taking: () => `key ${typed() || "?"}`,
+    remove,
+    open,
+  });
+  return {
     element,
-    pattern,
-    keys: () => pattern.read().toUpperCase(),
+    name: pattern,
+    key: typed,
     read: all.read,
     names: then.names,
     place: (path) => (path.length ? all.place(path) : null) ?? pattern?.control ?? editors.prompt.place([]),
   };
-  told();
-  return made;
 }
 
 /** What comes after a branch: the end of the call, a menu below, or the same one again. */
@@ -97,7 +83,8 @@ function following(before, menu, mayRepeat) {
   }
   show();
   return {
-    element: h("div", { class: "stack" }, h("div", { class: "fields" }, kind.element), place),
+    choice: kind.element,
+    element: place,
     names: () => (kind.read() === "menu" ? below().names() : []),
     editors: {
       menu: {

@@ -6,13 +6,15 @@ import { pairs } from "../../parts/pairs.js";
 import { prompt } from "../../parts/prompt.js";
 import { machineEditor } from "./machine.js";
 import { menuEditor } from "./menu.js";
+import { targetEditor, transferList } from "./target.js";
 
-const KINDS = {
+const kinds = (known) => ({
   prompt: { label: "A prompt is played", make: (before) => prompt("What is heard", before) },
-  bot: { label: "A bot speaks", make: botEditor },
-  gather: { label: "A menu asks for keys", make: (before) => uniqueNames(menuEditor(before)) },
+  bot: { label: "A bot speaks", make: (before) => botEditor(before, known) },
+  gather: { label: "A menu asks for keys", make: (before) => gatherEditor(before, known) },
+  transfer: { label: "The call is transferred", make: (before) => transferEditor(before, known) },
   hang_up: { label: "Hang up", make: hangUpEditor },
-};
+});
 
 const FALLBACKS = {
   hang_up: { label: "Hang up", make: hangUpEditor },
@@ -20,13 +22,17 @@ const FALLBACKS = {
   retry: { label: "Hang up, and call again later", make: (before) => group({}, before, h("div", { hidden: true })) },
 };
 
-/** An editor of `on_answer`; what was not touched is given back as it was. */
-export function answerEditor(before) {
+/** An editor of `on_answer`; what was not touched is given back as it was.
+ *
+ * `known`: the `trunks` that there are.
+ */
+export function answerEditor(before, known) {
+  const KINDS = kinds(known);
   const { machine_detection: detection, ...rest } = before;
   const machine = machineEditor(detection ?? null);
-  const known = before.kind in KINDS;
+  const told = before.kind in KINDS;
   const asks = (kind) => kind in KINDS && kind !== "hang_up";
-  const what = kindEditor("What happens", KINDS, known ? rest : before, {
+  const what = kindEditor("What happens", KINDS, told ? rest : before, {
     changed: (kind) => {
       machine.element.hidden = !asks(kind);
     },
@@ -53,7 +59,32 @@ function hangUpEditor(before) {
   return group({ after_seconds: after }, before, h("div", { class: "fields" }, after.element));
 }
 
-function botEditor(before) {
+/** A menu, and whom it may transfer calls to. */
+function gatherEditor({ transfers, ...before }, { trunks }) {
+  const targets = transferList(transfers, trunks);
+  const menu = uniqueNames(menuEditor(before, targets.picker));
+  return {
+    element: h("div", { class: "stack" }, menu.element, targets.element),
+    editors: { ...menu.editors, transfers: targets },
+    read() {
+      const answer = menu.read();
+      const wanted = targets.read();
+      return transfers || Object.keys(wanted).length ? { ...answer, transfers: wanted } : answer;
+    },
+    place: ([key, ...path]) => (key === "transfers" ? targets.place(path) : menu.place(key === undefined ? [] : [key, ...path])),
+  };
+}
+
+function transferEditor(before, { trunks }) {
+  const editors = {
+    prompt: prompt("What is heard first", before.prompt, { nothing: "Nothing" }),
+    target: targetEditor(before.target ?? {}, { trunks, alone: true }),
+  };
+  const element = h("div", { class: "stack" }, editors.prompt.element, editors.target.element);
+  return group(editors, before, element);
+}
+
+function botEditor(before, { trunks }) {
   const editors = {
     url: line("Address of the bot", before.url, {
       type: "url",
@@ -73,6 +104,7 @@ function botEditor(before) {
       hint: "Told to the bot at the beginning of each call, beside the list's columns.",
     }),
     fallback: kindEditor("If the bot is away or fails", FALLBACKS, before.fallback ?? { kind: "hang_up" }),
+    transfers: transferList(before.transfers, trunks),
   };
   const element = h(
     "div",
@@ -80,6 +112,7 @@ function botEditor(before) {
     h("div", { class: "fields" }, [editors.url, editors.secret, editors.connect_timeout_seconds].map((one) => one.element)),
     editors.parameters.element,
     editors.fallback.element,
+    editors.transfers.element,
   );
   return group(editors, before, element);
 }

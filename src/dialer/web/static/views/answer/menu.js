@@ -1,18 +1,19 @@
 // A menu: what is asked, how keys are taken, and what is done upon them; menus stand in menus.
 
 import { h } from "../../dom.js";
-import { button } from "../../parts/bits.js";
-import { group, line, Mistake, number, toggle } from "../../parts/editors.js";
+import { group, line, number, toggle } from "../../parts/editors.js";
+import { foldList } from "../../parts/folds.js";
 import { prompt } from "../../parts/prompt.js";
 import { branchEditor } from "./branch.js";
 
 const MOST_DEPTH = 5;
 const NEW = { prompt: {}, branches: { 1: {} }, otherwise: {} };
 
-/** An editor of a menu and of all below it. */
-export function menuEditor(given, depth = 1) {
+/** An editor of a menu and of all below it; `picker` makes a choice among targets of transfers. */
+export function menuEditor(given, picker, depth = 1) {
   const before = { ...NEW, ...given };
   const fresh = !given.branches;
+  const below = { picker, menu: depth < MOST_DEPTH ? (one) => menuEditor(one, picker, depth + 1) : null };
   const editors = {
     name: line("Name of the menu", before.name, {
       required: true,
@@ -31,8 +32,8 @@ export function menuEditor(given, depth = 1) {
     }),
     retry_prompt: prompt("Heard when asked again", before.retry_prompt, { nothing: "The same as at first" }),
     barge_in: toggle("A key stops the prompt", before.barge_in ?? true, { hint: "Else keys count once it is over." }),
-    branches: branchList(before.branches, depth, fresh),
-    otherwise: branchEditor(null, before.otherwise, { menu: below(depth) }),
+    branches: branchList(before.branches, fresh, below),
+    otherwise: branchEditor(null, before.otherwise, below),
   };
   const all = group(editors, given, layout(editors, depth));
   return {
@@ -42,8 +43,6 @@ export function menuEditor(given, depth = 1) {
     place: (path) => (path.length ? all.place(path) : editors.digits.control),
   };
 }
-
-const below = (depth) => (depth < MOST_DEPTH ? (before) => menuEditor(before, depth + 1) : null);
 
 function layout(editors, depth) {
   return h(
@@ -73,55 +72,14 @@ function layout(editors, depth) {
 }
 
 /** The keys of a menu, each with what is done upon it. */
-function branchList(before, depth, open) {
-  const made = new Set();
-  const list = h("div", { class: "branches" });
-  const adding = button("Add a key", {
-    picture: "plus",
-    small: true,
-    onclick: () => {
-      const added = append("", {}, true);
-      added.pattern.control.focus();
-    },
+function branchList(before, open, below) {
+  const list = foldList(before, {
+    legend: "What the keys do",
+    hint: "0 to 9, * and #. X is any digit, Z one of 1 to 9, N one of 2 to 9; a dot at the end is one key or more.",
+    add: "Add a key",
+    open,
+    twice: "These keys stand twice in this menu.",
+    make: (keys, branch, more) => branchEditor(keys, branch, { ...below, ...more }),
   });
-
-  function append(keys, branch, opened) {
-    const one = branchEditor(keys, branch, { menu: below(depth), open: opened, remove });
-    made.add(one);
-    list.append(one.element);
-    return one;
-  }
-
-  function remove(one) {
-    made.delete(one);
-    one.element.remove();
-    adding.focus();
-    list.dispatchEvent(new Event("change", { bubbles: true }));
-  }
-
-  for (const [keys, branch] of Object.entries(before)) append(keys, branch, open);
-  return {
-    element: h(
-      "fieldset",
-      { class: "field" },
-      h("legend", { class: "label" }, "What the keys do"),
-      h("p", { class: "hint" }, "0 to 9, * and #. X is any digit, Z one of 1 to 9, N one of 2 to 9; a dot at the end is one key or more."),
-      list,
-      h("div", { class: "buttons" }, adding),
-    ),
-    read() {
-      const found = {};
-      for (const one of made) {
-        const keys = one.keys();
-        if (keys in found) throw new Mistake(one.pattern.control, "These keys stand twice in this menu.");
-        found[keys] = one.read();
-      }
-      return found;
-    },
-    names: () => [...made].flatMap((one) => one.names()),
-    place([keys, ...rest]) {
-      const one = [...made].find((branch) => branch.keys() === keys);
-      return one ? one.place(rest) : adding;
-    },
-  };
+  return { ...list, names: () => list.rows().flatMap((one) => one.names()) };
 }

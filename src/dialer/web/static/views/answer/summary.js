@@ -5,12 +5,13 @@ import { facts } from "../../parts/bits.js";
 import { isEmpty } from "../../parts/editors.js";
 import { note } from "../../parts/states.js";
 import { TIMINGS } from "./machine.js";
-import { FAX, heard, MACHINE, manner, pairs, seconds, sentence, SILENCE, steps } from "./words.js";
+import { FAX, heard, MACHINE, manner, pairs, reached, seconds, sentence, SILENCE, steps } from "./words.js";
 
 const SHOWN = {
   prompt: ["file", "say", "voice"],
   hang_up: ["after_seconds"],
-  bot: ["url", "secret", "parameters", "connect_timeout_seconds", "fallback"],
+  bot: ["url", "secret", "parameters", "connect_timeout_seconds", "fallback", "transfers"],
+  transfer: ["prompt", "target"],
   gather: [
     "name",
     "prompt",
@@ -22,6 +23,7 @@ const SHOWN = {
     "retry_prompt",
     "branches",
     "otherwise",
+    "transfers",
   ],
 };
 
@@ -35,6 +37,7 @@ export function answerSummary(wanted) {
   return [
     facts(about(wanted)),
     wanted.kind === "gather" ? menuTree(wanted) : null,
+    wanted.transfers ? facts(targets(wanted.transfers)) : null,
     detection ? facts(machineFacts(detection)) : null,
     unknown.length ? note("info", `Also set, and kept as it is: ${unknown.join(", ")}. The API shows it.`) : null,
   ];
@@ -44,6 +47,11 @@ function about(wanted) {
   if (wanted.kind === "prompt") return [["A person hears", sentence(`${heard(wanted)}, then hangs up`)]];
   if (wanted.kind === "hang_up") return [["What happens", hangUp(wanted)]];
   if (wanted.kind === "gather") return [["What happens", `A menu asks for keys: ${wanted.name}`]];
+  if (wanted.kind === "transfer")
+    return [
+      ["A person hears first", wanted.prompt ? sentence(heard(wanted.prompt)) : null],
+      ["The call is transferred", sentence(reached(wanted.target))],
+    ];
   if (wanted.kind !== "bot") return [["What happens", `${wanted.kind}, which this page does not know`]];
   return [
     ["A bot speaks", wanted.url],
@@ -53,6 +61,8 @@ function about(wanted) {
     ["If the bot fails", fallback(wanted.fallback)],
   ];
 }
+
+const targets = (transfers) => Object.entries(transfers).map(([name, one]) => [`Transfer to ${name}`, sentence(reached(one))]);
 
 const hangUp = (one) => (one.after_seconds ? `Hangs up after ${seconds(one.after_seconds)}` : "Hangs up at once");
 

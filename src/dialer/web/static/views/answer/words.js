@@ -25,15 +25,39 @@ export const pairs = (given) =>
     .map(([name, one]) => `${name} = ${value(one)}`)
     .join(", ");
 
+export const WAITING = { ringback: "Ringing", silence: "Silence" };
+
+/** Return how a target of a transfer is reached. */
+export function reached(target) {
+  const whom = target.number_from ? `the number in the column ${target.number_from}` : target.number || "no number yet";
+  const way =
+    target.by === "refer"
+      ? `asks the far end to call ${whom}`
+      : `calls ${whom}${target.trunk ? ` over the trunk ${target.trunk}` : ""} and joins the two calls`;
+  // by REFER, what rings is the far end's own
+  const word = target.by === "refer" ? null : WAITING[target.waiting]?.toLowerCase();
+  const meanwhile = typeof target.waiting === "object" ? `${heard(target.waiting)} over and over` : word;
+  return [
+    way,
+    `tries for ${seconds(target.ring_seconds ?? 30)}`,
+    meanwhile && `meanwhile ${meanwhile}`,
+    target.on_failure === "hang_up" && "hangs up where nobody answers",
+  ]
+    .filter(Boolean)
+    .join("; ");
+}
+
 /** Return what a branch does, step by step; the menu that follows is only named. */
 export function steps(branch) {
   const found = [];
   if (Object.keys(branch.set ?? {}).length) found.push(`notes ${pairs(branch.set)}`);
   if (branch.opt_out) found.push("puts the number on the do-not-call list");
   if (branch.prompt) found.push(heard(branch.prompt));
-  if (branch.menu) found.push(`goes on with the menu ${branch.menu.name || "without a name"}`);
-  else if (branch.again) found.push("begins this menu again");
-  else found.push("hangs up");
+  const where = branch.transfer ? "where that fails " : "";
+  if (branch.transfer) found.push(`transfers the call to ${branch.transfer}`);
+  if (branch.menu) found.push(`${where}goes on with the menu ${branch.menu.name || "without a name"}`);
+  else if (branch.again) found.push(`${where}begins this menu again`);
+  else found.push(`${where}hangs up`);
   return found;
 }
 
