@@ -129,7 +129,13 @@ BOT = {
     "fallback": {"kind": "prompt", "file": "hello.wav"},
     "transfers": TARGETS,
 }
-TRANSFER = {"kind": "transfer", "prompt": {"file": "hello.wav"}, "target": TARGETS["sales"]}
+RECORDING = {"consent": "key", "announcement": {"file": "hello.wav"}, "keep_days": 30}
+TRANSFER = {
+    "kind": "transfer",
+    "prompt": {"file": "hello.wav"},
+    "target": TARGETS["sales"],
+    "recording": RECORDING,
+}
 
 
 @pytest.mark.parametrize("answer", [MENU, BOT, TRANSFER], ids=["menu", "bot", "transfer"])

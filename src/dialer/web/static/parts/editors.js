@@ -30,17 +30,18 @@ export const optionalLine = (label, value, more) =>
 
 /** A number; an empty field leaves it to the API's default, which stands there in grey. */
 export function number(label, value, normal, more) {
-  const element = fields.text(null, label, {
-    type: "number",
-    step: "any",
-    inputmode: "decimal",
-    value: value ?? normal,
-    placeholder: String(normal),
-    ...more,
-  });
+  return numeric(label, value ?? normal, { placeholder: String(normal), ...more }, undefined);
+}
+
+/** A number that may be left out: null then. */
+export const optionalNumber = (label, value, more) => numeric(label, value ?? "", more, null);
+
+function numeric(label, value, more, nothing) {
+  const element = fields.text(null, label, { type: "number", step: "any", inputmode: "decimal", value, ...more });
   return leaf(element, (input) => {
     if (input.value !== "") return Number(input.value);
-    return input.validity.badInput ? null : undefined;
+    if (input.validity.badInput) throw new Mistake(input, "This is no number.");
+    return nothing;
   });
 }
 

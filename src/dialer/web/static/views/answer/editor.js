@@ -6,6 +6,7 @@ import { pairs } from "../../parts/pairs.js";
 import { prompt } from "../../parts/prompt.js";
 import { machineEditor } from "./machine.js";
 import { menuEditor } from "./menu.js";
+import { recordingEditor } from "./recording.js";
 import { targetEditor, transferList } from "./target.js";
 
 const kinds = (known) => ({
@@ -28,29 +29,35 @@ const FALLBACKS = {
  */
 export function answerEditor(before, known) {
   const KINDS = kinds(known);
-  const { machine_detection: detection, ...rest } = before;
+  const { machine_detection: detection, recording: recorded, ...rest } = before;
   const machine = machineEditor(detection ?? null);
+  const recording = recordingEditor(recorded ?? null);
   const told = before.kind in KINDS;
   const asks = (kind) => kind in KINDS && kind !== "hang_up";
   const what = kindEditor("What happens", KINDS, told ? rest : before, {
     changed: (kind) => {
       machine.element.hidden = !asks(kind);
+      recording.element.hidden = !kind;
     },
   });
   function read() {
     const answer = what.read();
-    if (!asks(what.kind())) return answer;
-    const wanted = machine.read();
-    return wanted === null && !("machine_detection" in before) ? answer : { ...answer, machine_detection: wanted };
+    if (!what.kind()) return answer;
+    const besides = { ...(asks(what.kind()) ? { machine_detection: machine.read() } : {}), recording: recording.read() };
+    const said = Object.entries(besides).filter(([key, value]) => value !== null || key in before);
+    return { ...answer, ...Object.fromEntries(said) };
   }
   const first = JSON.stringify(read());
   return {
-    element: h("div", { class: "stack" }, what.element, machine.element),
+    element: h("div", { class: "stack" }, what.element, machine.element, recording.element),
     read() {
       const now = read();
       return JSON.stringify(now) === first ? before : now;
     },
-    place: ([key, ...path]) => (key === "machine_detection" ? machine.place(path) : what.place(key === undefined ? [] : [key, ...path])),
+    place([key, ...path]) {
+      if (key === "machine_detection") return machine.place(path);
+      return key === "recording" ? recording.place(path) : what.place(key === undefined ? [] : [key, ...path]);
+    },
   };
 }
 

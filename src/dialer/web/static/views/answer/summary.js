@@ -1,11 +1,25 @@
 // What happens when somebody answers, to read.
 
 import { h } from "../../dom.js";
+import { plural } from "../../format.js";
 import { facts } from "../../parts/bits.js";
 import { isEmpty } from "../../parts/editors.js";
 import { note } from "../../parts/states.js";
 import { TIMINGS } from "./machine.js";
-import { FAX, heard, MACHINE, manner, pairs, reached, seconds, sentence, SILENCE, steps } from "./words.js";
+import {
+  FAX,
+  FORMAT,
+  heard,
+  MACHINE,
+  manner,
+  pairs,
+  reached,
+  recorded,
+  seconds,
+  sentence,
+  SILENCE,
+  steps,
+} from "./words.js";
 
 const SHOWN = {
   prompt: ["file", "say", "voice"],
@@ -32,13 +46,14 @@ export function answerSummary(wanted) {
   const detection = wanted.machine_detection;
   const unknown = Object.keys(wanted).filter(
     (key) =>
-      !["kind", "machine_detection", ...(SHOWN[wanted.kind] ?? [])].includes(key) && !isEmpty(wanted[key]),
+      !["kind", "machine_detection", "recording", ...(SHOWN[wanted.kind] ?? [])].includes(key) && !isEmpty(wanted[key]),
   );
   return [
     facts(about(wanted)),
     wanted.kind === "gather" ? menuTree(wanted) : null,
     wanted.transfers ? facts(targets(wanted.transfers)) : null,
     detection ? facts(machineFacts(detection)) : null,
+    wanted.recording ? facts(recordingFacts(wanted.recording)) : null,
     unknown.length ? note("info", `Also set, and kept as it is: ${unknown.join(", ")}. The API shows it.`) : null,
   ];
 }
@@ -81,6 +96,14 @@ function machineFacts(one) {
     ["A fax answers", FAX[one.fax]],
     ["Nobody says anything", SILENCE[one.silence]],
     ["Decided otherwise than usual", unusual.join("; ")],
+  ];
+}
+
+function recordingFacts(one) {
+  return [
+    ["The call is recorded", sentence(recorded(one))],
+    ["Kept as", FORMAT[one.format] ?? one.format],
+    ["Kept for", one.keep_days ? plural(one.keep_days, "day") : "as long as the configuration says"],
   ];
 }
 

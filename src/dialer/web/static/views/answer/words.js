@@ -25,6 +25,24 @@ export const pairs = (given) =>
     .map(([name, one]) => `${name} = ${value(one)}`)
     .join(", ");
 
+export const CONSENT = {
+  given: "from the beginning, since consent was given before",
+  announced: "after an announcement",
+  key: "once a key agrees",
+  column: "where the list says yes",
+};
+export const FORMAT = { wav: "WAV", opus: "Opus, which is smaller" };
+
+/** Return from when on, and of whom, a call is recorded. */
+export function recorded(recording) {
+  const { consent, announcement, key } = recording;
+  if (consent === "announced") return `after the announcement, which ${heard(announcement)}`;
+  if (consent === "column") return `where the list says yes in the column ${recording.column}`;
+  if (consent !== "key") return CONSENT[consent] ?? consent;
+  const late = seconds(recording.key_wait_seconds ?? 5);
+  return `once ${key ?? "1"} is pressed during the announcement, which ${heard(announcement)}, or within ${late} after it`;
+}
+
 export const WAITING = { ringback: "Ringing", silence: "Silence" };
 
 /** Return how a target of a transfer is reached. */
@@ -76,5 +94,7 @@ export function manner(menu) {
 
 export const seconds = (count) => plural(count, "second");
 
+export const capital = (words) => `${words[0].toUpperCase()}${words.slice(1)}`;
+
 /** Return a sentence with a capital and a full stop. */
-export const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
+export const sentence = (words) => `${capital(words)}.`;
