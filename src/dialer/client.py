@@ -12,6 +12,7 @@ from dialer.api import (
     account_models,
     audit_models,
     call_models,
+    choice_models,
     event_models,
     models,
     report_models,
@@ -317,6 +318,14 @@ class Client(ApiConnection):
         parameters = {named.get(name, name): value for name, value in wanted.items() if value}
         parameters |= _parameters((), limit, cursor)
         return await self._json(audit_models.AuditPage, "GET", "/v1/audit", params=parameters)
+
+    async def prompts(self) -> choice_models.PromptList:
+        """Read which audio files campaigns may play."""
+        return await self._json(choice_models.PromptList, "GET", "/v1/prompts")
+
+    async def bot_secrets(self) -> choice_models.BotSecretList:
+        """Read the names of the secrets of bots, and the URLs that they cover."""
+        return await self._json(choice_models.BotSecretList, "GET", "/v1/bot-secrets")
 
     async def trunks(self) -> trunk_models.TrunkList:
         """Read every trunk."""

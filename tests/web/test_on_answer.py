@@ -11,6 +11,7 @@ from tests.web.house import House, carrier
 from tests.web.test_keyboard import press_until
 
 from dialer import config
+from dialer.config_bots import Bots
 
 HELLO = {"file": "hello.wav"}
 BOT_URL = "wss://bots.example.com/sales"
@@ -39,10 +40,13 @@ MENU = {
 
 
 @pytest.fixture(scope="module")
-def house(module_database):
-    """A service that can say texts."""
+def house(module_database, tmp_path_factory):
+    """A service that can say texts, and has the secret of a bot."""
     speech = config.Speech(command=("true", "{output}"))
-    with House(module_database, {"north": carrier()}, speech=speech) as found:
+    key = tmp_path_factory.mktemp("bots") / "key"
+    key.write_text("open sesame")
+    bots = Bots(secrets=[{"name": "sales", "url": BOT_URL, "value_file": key}])
+    with House(module_database, {"north": carrier()}, speech=speech, bots=bots) as found:
         yield found
 
 
@@ -380,3 +384,24 @@ def test_what_happens_stands_on_the_page_in_words(guest, make):
     ):
         expect(card).to_contain_text(words)
     expect(card.locator("kbd")).to_have_text(["1", "2", "ZX", "*"])
+
+
+def test_files_and_secrets_that_there_are_are_offered(visit, house, make):
+    listed = house.ask(lambda client: client.prompts())
+    assert [one.name for one in listed.items] == ["hello.wav"]
+    secrets = house.ask(lambda client: client.bot_secrets())
+    assert [one.name for one in secrets.items] == ["sales"]
+    page = visit(f"/campaigns/{make({'kind': 'bot', 'url': BOT_URL})}")
+    dialog = edit(page)
+    offered = "one => [...one.list.options].map(option => [option.value, option.label])"
+    secret = dialog.get_by_label("Secret")
+    assert secret.evaluate(offered) == [["sales", f"sales, {BOT_URL}"]]
+    dialog.get_by_label("If the bot is away or fails").select_option("Play a prompt, then hang up")
+    ((name, label),) = dialog.get_by_label("Audio file").evaluate(offered)
+    assert name == "hello.wav"
+    assert re.fullmatch(r"hello.wav, [0-9.]+ s", label)
+    secret.fill("sales")
+    dialog.get_by_label("What happens").select_option("A prompt is played")
+    dialog.get_by_label("Find out first whether").check()
+    dialog.get_by_label("A machine answers").select_option("Leave a message")
+    assert dialog.get_by_label("Message after the beep").evaluate(offered) == [[name, label]]

@@ -49,7 +49,7 @@ def test_what_somebody_else_has_changed_is_told_and_what_was_typed_is_kept(guest
     expect(dialog).to_have_count(0)
     found = house.ask(lambda client: client.campaign(campaign))
     assert (found.name, found.max_attempts, found.ring_timeout_seconds) == ("Summer", 7, 33)
-    assert found.on_answer == {"kind": "hang_up", "after_seconds": 3}
+    assert found.on_answer == {"kind": "hang_up", "after_seconds": 3, "recording": None}
     guest.forgive("412")
 
 

@@ -25,6 +25,7 @@ from dialer.api import (
     trunks,
 )
 from dialer.api.calls_api_routes import CALLS_API_ROUTES
+from dialer.api.choice_routes import CHOICE_ROUTES
 from dialer.api.list_upload import FILE_TYPES
 from dialer.api.record_routes import RECORD_ROUTES
 from dialer.api.route import Route
@@ -390,6 +391,7 @@ ROUTES = (
     ),
     *RECORD_ROUTES,
     *CALLS_API_ROUTES,
+    *CHOICE_ROUTES,
     *WEBHOOK_ROUTES,
     Route(
         "GET",

@@ -61,7 +61,7 @@ class Conversations:
         self._folders = (folder, HELLO.parent)
         self._clock = clock
         self._bots = bots or BotAccess()
-        self._library = AudioLibrary()
+        self._library = AudioLibrary(max_seconds=prompts.MOST_SECONDS)
         self._speech = Speech(speech or SpeechSettings(), clock)
         self._db = db
         self.second_legs: SecondLegs | None = (

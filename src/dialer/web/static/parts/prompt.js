@@ -5,6 +5,9 @@ import { button } from "./bits.js";
 import { choice, leaf, line, optionalLine } from "./editors.js";
 import * as fields from "./fields.js";
 
+/** The id of the list of files to choose from, which the form has. */
+export const PROMPTS = "known-prompts";
+
 const KEYS = ["file", "say", "voice"];
 const COLUMN = "column";
 
@@ -14,7 +17,7 @@ const COLUMN = "column";
  */
 export function prompt(label, given, { nothing, words = [] } = {}) {
   const before = typeof given === "string" ? null : given;
-  const file = line("Audio file", before?.file, { hint: "In the service's folder of prompts." });
+  const file = line("Audio file", before?.file, { list: PROMPTS, hint: "In the service's folder of prompts." });
   const say = text(before?.say);
   const voice = optionalLine("Voice", before?.voice, { hint: "As the speech command names it. Empty: its usual one." });
   const kind = choice(

@@ -6,6 +6,7 @@ import { button } from "../parts/bits.js";
 import { ask } from "../parts/dialog.js";
 import { toast } from "../parts/toast.js";
 import { changed, settingsForm } from "./campaign_form.js";
+import { known } from "./known.js";
 
 const NAMES = {
   name: "Name",
@@ -40,13 +41,13 @@ const settingsOf = (campaign) => Object.fromEntries(Object.keys(NAMES).map((name
 /** Ask for changes of a campaign's settings and save those that differ. */
 export async function edit({ id, name }) {
   const path = `/v1/campaigns/${id}`;
-  const [trunks, read] = await Promise.all([get("/v1/trunks"), get(path)]);
+  const [choices, read] = await Promise.all([known(), get(path)]);
   let before = read;
   let settings;
   const content = h("div", { class: "stack" });
 
   function fill(shown) {
-    settings = settingsForm(shown, trunks.items);
+    settings = settingsForm(shown, choices);
     content.replaceChildren(...settings.elements);
   }
 

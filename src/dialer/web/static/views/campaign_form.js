@@ -44,15 +44,15 @@ function section(title, text, ...content) {
   );
 }
 
-/** Return the form for settings; `trunks` are those that may be used.
+/** Return the form for settings; `known` is what they may name.
  *
  * `elements` are its sections, `read(form)` returns the settings that stand there, as the API wants
  * them, and `place(path)` the control for the parts of a JSON pointer, where this form knows it.
  */
-export function settingsForm(settings, trunks) {
-  const answered = answerEditor(settings.on_answer, { trunks });
+export function settingsForm(settings, known) {
+  const answered = answerEditor(settings.on_answer, known);
   return {
-    elements: sections(settings, trunks, answered),
+    elements: sections(settings, known.trunks, answered),
     read: (form) => readSettings(form, answered.read()),
     place: ([name, ...path]) => (name === "on_answer" ? answered.place(path) : null),
   };

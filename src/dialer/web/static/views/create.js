@@ -1,6 +1,6 @@
 // A new campaign: its settings, its list, and off it goes.
 
-import { get, post, postOnce } from "../api.js";
+import { post, postOnce } from "../api.js";
 import { h } from "../dom.js";
 import { button, card, link, pageHead } from "../parts/bits.js";
 import { showProblem } from "../parts/dialog.js";
@@ -11,13 +11,14 @@ import { plural } from "../format.js";
 import { go } from "../router.js";
 import { may } from "../session.js";
 import { DEFAULTS, settingsForm } from "./campaign_form.js";
+import { known } from "./known.js";
 
 export function create() {
   return {
     title: "New campaign",
     still: true,
-    load: (signal) => get("/v1/trunks", {}, signal),
-    render: (trunks) => (may("operator") ? page(trunks.items) : refused()),
+    load: known,
+    render: (choices) => (may("operator") ? page(choices) : refused()),
   };
 }
 
@@ -30,7 +31,8 @@ function refused() {
   );
 }
 
-function page(trunks) {
+function page(choices) {
+  const { trunks } = choices;
   const list = listPicker("/v1/lists/check");
   const problems = h("div", { role: "alert" });
   const buttons = [
@@ -42,7 +44,7 @@ function page(trunks) {
       picture: "play",
     }),
   ];
-  const settings = settingsForm({ ...DEFAULTS, trunks: trunks.length === 1 ? [trunks[0].name] : [] }, trunks);
+  const settings = settingsForm({ ...DEFAULTS, trunks: trunks.length === 1 ? [trunks[0].name] : [] }, choices);
   const form = h(
     "form",
     { class: "stack", novalidate: true, onsubmit: submit },

@@ -1,13 +1,16 @@
 // The part of a campaign's form for what happens when somebody answers.
 
 import { h } from "../../dom.js";
+import { count } from "../../format.js";
 import { group, kindEditor, Mistake, number, optionalLine, line } from "../../parts/editors.js";
 import { pairs } from "../../parts/pairs.js";
-import { prompt } from "../../parts/prompt.js";
+import { prompt, PROMPTS } from "../../parts/prompt.js";
 import { machineEditor } from "./machine.js";
 import { menuEditor } from "./menu.js";
 import { recordingEditor } from "./recording.js";
 import { targetEditor, transferList } from "./target.js";
+
+const SECRETS = "known-secrets";
 
 const kinds = (known) => ({
   prompt: { label: "A prompt is played", make: (before) => prompt("What is heard", before) },
@@ -25,7 +28,7 @@ const FALLBACKS = {
 
 /** An editor of `on_answer`; what was not touched is given back as it was.
  *
- * `known`: the `trunks` that there are.
+ * `known`: the `trunks`, `prompts` and `secrets` of bots that there are.
  */
 export function answerEditor(before, known) {
   const KINDS = kinds(known);
@@ -49,7 +52,7 @@ export function answerEditor(before, known) {
   }
   const first = JSON.stringify(read());
   return {
-    element: h("div", { class: "stack" }, what.element, machine.element, recording.element),
+    element: h("div", { class: "stack" }, what.element, machine.element, recording.element, offers(known)),
     read() {
       const now = read();
       return JSON.stringify(now) === first ? before : now;
@@ -59,6 +62,13 @@ export function answerEditor(before, known) {
       return key === "recording" ? recording.place(path) : what.place(key === undefined ? [] : [key, ...path]);
     },
   };
+}
+
+/** What is offered while a file or a secret is typed. */
+function offers({ prompts, secrets }) {
+  const list = (id, items, about) =>
+    h("datalist", { id }, items.map((one) => h("option", { value: one.name, label: `${one.name}, ${about(one)}` })));
+  return [list(PROMPTS, prompts, (one) => `${count(one.seconds)} s`), list(SECRETS, secrets, (one) => one.url)];
 }
 
 function hangUpEditor(before) {
@@ -102,6 +112,7 @@ function botEditor(before, { trunks }) {
       hint: "A WebSocket that speaks the protocol of Twilio Media Streams.",
     }),
     secret: optionalLine("Secret", before.secret, {
+      list: SECRETS,
       maxlength: 100,
       hint: "The name of a header in the configuration that opens the bot's door.",
     }),

@@ -2,6 +2,7 @@
 
 import { h } from "../../dom.js";
 import { choice, group, number, optionalLine, toggle } from "../../parts/editors.js";
+import { PROMPTS } from "../../parts/prompt.js";
 import { FAX, MACHINE, SILENCE } from "./words.js";
 
 /** What is measured: [key, label, usual, least, most, step]. */
@@ -20,7 +21,7 @@ export function machineEditor(before) {
     onchange: show,
     hint: "Meanwhile the far end hears silence; a person is known some 0.8 seconds after a hello.",
   });
-  const message = optionalLine("Message after the beep", before?.message, { hint: "An audio file in the folder of prompts." });
+  const message = optionalLine("Message after the beep", before?.message, { list: PROMPTS, hint: "An audio file in the folder of prompts." });
   const machine = choice("A machine answers", Object.entries(MACHINE), before?.machine ?? "hang_up", { onchange: show });
   const timings = TIMINGS.map(([key, label, normal, min, max, step = "any"]) => [
     key,
