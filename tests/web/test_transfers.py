@@ -6,6 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from tests.web import scene
 from tests.web.answers import branch, comes_back, edit, kept, key, save, sent_by, whole
 from tests.web.house import House, carrier
 from tests.web.test_keyboard import press_until
@@ -272,3 +273,33 @@ def test_a_target_is_named_without_a_mouse(visit, house, make):
     expect(dialog).to_have_count(0)
     wanted = BOT | {"transfers": {"sales": SALES | {"trunk": "south"}}}
     assert kept(house, campaign) == whole(wanted)
+
+
+async def _called(client, wanted, numbers):
+    """Let a campaign call numbers to the end, and return its calls."""
+    settings = {"name": "Calls", "trunks": ["north"], "max_attempts": 1, "on_answer": wanted}
+    made = await client.create_campaign(settings)
+    await client.add_numbers(made.id, numbers)
+    await client.start(made.id)
+    await scene.settled(client, made.id)
+    return (await client.calls(made.id)).items
+
+
+def test_the_page_of_a_call_says_why_nobody_was_reached(visit, house):
+    wanted = {"kind": "transfer", "target": {"number_from": "agent"}}
+    numbers = [{"phone": "+15552000000", "payload": {"agent": "112"}}]
+    (call,) = house.ask(lambda client: _called(client, wanted, numbers))
+    shown = visit(f"/calls/{call.id}").locator("main")
+    expect(shown.get_by_role("heading", name="Transfer to target: Failed")).to_be_visible()
+    expect(shown).to_contain_text("column 'agent': is an emergency or short number")
+
+
+def test_the_page_of_a_call_says_that_its_prompt_could_not_be_played(visit, house):
+    wanted = {
+        "kind": "transfer",
+        "target": {"number": "+15552001200", "waiting": {"say": "Just a moment."}},
+    }
+    (call,) = house.ask(lambda client: _called(client, wanted, ["+15552000000"]))
+    shown = visit(f"/calls/{call.id}").locator("main")
+    expect(shown.get_by_role("heading", name="Transfer to target: Bridged")).to_be_visible()
+    expect(shown).to_contain_text("not played, ringing in its place:")

@@ -46,6 +46,8 @@ function transferParts(transfer) {
       ["By", transfer.by === "refer" ? "REFER" : "a second call"],
       ["Began", when(transfer.at, exactTime)],
       ["Why it failed", transfer.reason ? spoken(transfer.reason) : null],
+      ["In a sentence", transfer.detail],
+      ["Prompt while waiting", transfer.waiting_failed && `not played, ringing in its place: ${transfer.waiting_failed}`],
       ["Response", transfer.code],
       ["Joined for", transfer.bridged_seconds === undefined ? null : duration(transfer.bridged_seconds)],
       ["Hung up by", transfer.hung_up_by ?? null],
