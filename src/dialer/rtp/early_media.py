@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LONGEST = 180.0  # seconds of a stream that are looked at
 MOST_STREAMS = 4
 MOST_HEARD = 40
+LEAST = 10  # packets; fewer in which nothing is heard have overtaken the answer, that is all
 _MOST_RUNS = 3000
 
 _CODEC_OF_TYPE = {0: "PCMU", 8: "PCMA"}  # RFC 3551 §6
@@ -86,7 +87,11 @@ class EarlyMediaEar:
             self._others += 1
 
     def result(self) -> EarlyMedia | None:
-        """Return what was heard up to now, once, at the end; None where no packet came."""
+        """Return what was heard up to now, once, at the end; None where there was nothing.
+
+        Nothing: no packet came, or a few in which nothing is heard, as they do where the answer
+        takes longer than the sound behind it.
+        """
         if self._begin is None:
             return None
         heard: list[Heard] = []
@@ -99,6 +104,8 @@ class EarlyMediaEar:
             sounds = [one for one in heard if one.kind != "silence"]
             first = min(stream.begin for stream in self._streams.values())
             heard = with_silence(joined(sorted(sounds, key=lambda one: one.begin)), first, end)
+        if not heard and self._packets + self._comfort_noise + self._others < LEAST:
+            return None
         return EarlyMedia(
             begin=round(self._begin, 2),
             seconds=round(end - self._begin, 2),

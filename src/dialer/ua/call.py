@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import datetime as dt
 
+    from dialer.rtp.early_media import EarlyMedia
     from dialer.sip.identity import Transport
     from dialer.ua.media_figures import MediaFigures
 
@@ -223,7 +224,8 @@ class CallResult:
     and of the BYE; `q850_cause` is the last Q.850 cause among them that came before or with the
     final response. `answered` says that a 2xx with usable media came in time. Times are
     wall-clock; `talk_seconds` is measured on the monotonic clock. `media` is None where no RTP
-    was ever agreed; `rtp_timeout` the seconds of silence for which we ended the call.
+    was ever agreed; `early_media` what was heard before the answer, None where there was nothing;
+    `rtp_timeout` the seconds of silence for which we ended the call.
     """
 
     call_id: str
@@ -248,4 +250,5 @@ class CallResult:
     rtp_packets_sent: int = 0
     rtp_packets_received: int = 0
     media: MediaFigures | None = None
+    early_media: EarlyMedia | None = None
     rtp_timeout: float | None = None

@@ -21,6 +21,7 @@ from dialer.ua.call import (
     Progress,
     Provisional,
 )
+from dialer.ua.early_listening import EarlyListening
 from dialer.ua.guard import guarded
 from dialer.ua.invitation import called_uri
 from dialer.ua.media_figures import figures_of
@@ -106,6 +107,7 @@ class OutboundCall:
         self._talk_ended: float | None = None
         self._timer: Timer | None = None
         self._referral: Referral | None = None
+        self._early: EarlyListening | None = None
 
     @property
     def _route(self) -> Route:
@@ -136,6 +138,7 @@ class OutboundCall:
             return
         self._sent(self._prepared.identity)
         self._note(sent_at=self._clock.now())
+        self._early = EarlyListening(self.media, self._clock)
         self._set_timer(self.request.ring_timeout, self._ring_timed_out)
         driver = self._route.driver
         driver.perform(driver.endpoint.invite(self._route.invite, self._clock.monotonic()))
@@ -217,6 +220,7 @@ class OutboundCall:
         if event.fork:
             self._note(extra_forks=self._known.extra_forks + 1)
             return
+        self._end_early_media()
         self._note_reasons(event.reasons)
         self._note(code=event.code, phrase=event.phrase)
         if event.late:
@@ -376,6 +380,7 @@ class OutboundCall:
             ended = self._clock.monotonic() if self._talk_ended is None else self._talk_ended
             self._note(talk_seconds=ended - self._talk_began)
         self._note(local_cause=cause, hung_up_by=hung_up_by, ended_at=self._clock.now())
+        self._end_early_media()
         if self._prepared.route is not None:
             self.media.close()  # it counts the last gap, too
             self._note(
@@ -389,6 +394,11 @@ class OutboundCall:
         self._on_over(self)
 
     # small parts
+
+    def _end_early_media(self) -> None:
+        if self._early is not None:
+            self._note(early_media=self._early.end())
+            self._early = None
 
     def _set_timer(self, seconds: float, callback: Callable[[], None]) -> None:
         if self._timer is not None:

@@ -11,7 +11,7 @@ from tests.unit.rtp.early_sounds import PLANS, SPECIAL, cadence, packets, specia
 
 from dialer.rtp import g711
 from dialer.rtp.call_progress_tones import ProgressToneSequence
-from dialer.rtp.early_media import LONGEST, MOST_HEARD, MOST_STREAMS, EarlyMediaEar
+from dialer.rtp.early_media import LEAST, LONGEST, MOST_HEARD, MOST_STREAMS, EarlyMediaEar
 from dialer.rtp.frame_features import FeatureReader, SoundLevel
 from dialer.rtp.heard import HeardKind
 from dialer.rtp.packet import Packet
@@ -219,12 +219,18 @@ def test_nothing_came_is_nothing_heard():
     assert EarlyMediaEar().result() is None
 
 
+def test_a_few_packets_that_overtake_the_answer_are_no_early_media():
+    stream = list(packets(sounds.silence(1), np.random.default_rng(1)))
+    assert ear_of(stream[: LEAST - 1]).result() is None
+    assert ear_of(stream[:LEAST]).result().packets == LEAST
+
+
 def test_what_is_no_speech_is_counted_only():
     ear = EarlyMediaEar()
-    for number, kind in enumerate((101, 13, 96, 18)):
+    for number, kind in enumerate((101, 13, 96, 18) * 3):
         ear.take(Packet(kind, number, number, 1, b"\x01\x02\x03\x04"), 1.25)
     result = ear.result()
-    assert (result.begin, result.packets, result.comfort_noise, result.others) == (1.25, 0, 1, 3)
+    assert (result.begin, result.packets, result.comfort_noise, result.others) == (1.25, 0, 3, 9)
     assert result.heard == ()
 
 
