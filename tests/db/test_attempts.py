@@ -185,6 +185,7 @@ async def test_a_result_keeps_all_its_evidence(pool):
         rtp_packets_sent=3,
         rtp_packets_received=4,
         media={"mos": 4.2, "lost": 3, "round_trip_ms": None},
+        early_media={"begin": 0.4, "heard": [{"kind": "busy", "begin": 1.5}]},
     )
     later = scene.soon()
     result = AttemptResult(
@@ -202,6 +203,7 @@ async def test_a_result_keeps_all_its_evidence(pool):
     assert written.reasons == evidence.reasons
     assert written.provisionals == evidence.provisionals
     assert written.media == evidence.media
+    assert written.early_media == evidence.early_media
     assert (written.code, written.q850, written.talk_seconds) == (486, 17, 1.5)
 
 

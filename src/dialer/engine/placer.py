@@ -7,12 +7,13 @@ import datetime as dt
 import random
 from typing import TYPE_CHECKING, Any
 
+from dialer.campaign import early_media
 from dialer.campaign import evidence as campaign
 from dialer.campaign.header_template import filled
 from dialer.campaign.number_rewriting import dialled, rewritten
 from dialer.campaign.retry import History, RetryPolicy, decide
 from dialer.campaign.status import Phase
-from dialer.store import attempt_records, records
+from dialer.store import attempt_records, records, rows
 from dialer.ua import call as sip
 
 if TYPE_CHECKING:
@@ -159,7 +160,16 @@ def leg_evidence(result: sip.CallResult) -> records.LegEvidence:
         rtp_packets_sent=result.rtp_packets_sent,
         rtp_packets_received=result.rtp_packets_received,
         media=None if result.media is None else dataclasses.asdict(result.media),
+        early_media=early_media_of(result),
     )
+
+
+def early_media_of(result: sip.CallResult) -> dict[str, Any] | None:
+    """Return what was heard before the answer as it is kept, None where no packet came."""
+    if result.early_media is None:
+        return None
+    plain: dict[str, Any] = rows.plain(result.early_media)
+    return plain
 
 
 def flags_of(rule: Rule, result: sip.CallResult | None) -> tuple[str, ...]:
@@ -169,6 +179,8 @@ def flags_of(rule: Rule, result: sip.CallResult | None) -> tuple[str, ...]:
         flags.append("extra_forks")
     if result is not None and result.rtp_timeout is not None:
         flags.append("rtp_timeout")
+    if result is not None and (heard := early_media_of(result)) is not None:
+        flags += early_media.flags(heard)
     return tuple(dict.fromkeys(flags))
 
 

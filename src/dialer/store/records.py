@@ -259,6 +259,7 @@ class LegEvidence:
     rtp_packets_sent: int = 0
     rtp_packets_received: int = 0
     media: Mapping[str, Any] | None = None  # the figures of `ua.media_figures.MediaFigures`
+    early_media: Mapping[str, Any] | None = None  # the fields of `rtp.early_media.EarlyMedia`
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -73,7 +73,8 @@ SELECT k.*, a.created_at AS attempt_created_at, coalesce(a.flags, '{}') AS flags
     l.caller_id, l.sip_call_id,
     l.code, l.phrase, l.reasons, l.q850, l.retry_after, l.local_cause, l.rang, l.answered,
     l.hung_up_by, l.provisionals, l.sent_at, l.first_provisional_at, l.ringing_at, l.answered_at,
-    l.ended_at, l.talk_seconds, l.rtp_packets_sent, l.rtp_packets_received, l.media
+    l.ended_at, l.talk_seconds, l.rtp_packets_sent, l.rtp_packets_received, l.media,
+    l.early_media
 FROM calls AS k
 LEFT JOIN attempts AS a ON a.id = k.attempt_id
 LEFT JOIN LATERAL (
@@ -90,7 +91,8 @@ SELECT k.id AS id_of_call, k.campaign_id, k.number AS number_of_call, k.payload,
     l.number AS dialed, l.caller_id, l.sip_call_id, l.code, l.phrase, l.reasons, l.q850,
     l.retry_after, l.local_cause, l.rang, l.answered, l.hung_up_by, l.provisionals, l.sent_at,
     l.first_provisional_at, l.ringing_at, l.answered_at, l.ended_at, l.talk_seconds,
-    l.rtp_packets_sent, l.rtp_packets_received, l.media
+    l.rtp_packets_sent, l.rtp_packets_received, l.media,
+    l.early_media
 FROM attempts AS a JOIN calls AS k ON k.id = a.call_id
 LEFT JOIN LATERAL (
     SELECT *, ordinal + 1 AS legs FROM legs

@@ -45,7 +45,7 @@ SET_EVIDENCE = """
     answered_at = coalesce(e.answered_at, l.answered_at),
     ended_at = coalesce(e.ended_at, clock_timestamp()), talk_seconds = e.talk_seconds,
     rtp_packets_sent = e.rtp_packets_sent, rtp_packets_received = e.rtp_packets_received,
-    media = e.media
+    media = e.media, early_media = e.early_media
 """
 
 
@@ -230,6 +230,7 @@ def evidence(row: Row) -> LegEvidence:
         rtp_packets_sent=row["rtp_packets_sent"],
         rtp_packets_received=row["rtp_packets_received"],
         media=row["media"],
+        early_media=row["early_media"],
     )
 
 

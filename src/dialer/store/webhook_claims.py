@@ -34,7 +34,7 @@ SELECT d.*, d.event_xid::text::bigint AS xid, e.of_campaigns, s.secrets,
     l.trunk, l.number AS dialed, l.caller_id, l.sip_call_id, l.code, l.phrase, l.reasons, l.q850,
     l.retry_after, l.local_cause, l.rang, l.answered, l.hung_up_by, l.sent_at,
     l.first_provisional_at, l.ringing_at, l.answered_at, l.ended_at AS leg_ended_at,
-    l.talk_seconds, l.ordinal AS leg_ordinal
+    l.talk_seconds, l.early_media, l.ordinal AS leg_ordinal
 FROM webhook_deliveries AS d
 JOIN webhook_endpoints AS e ON e.id = d.endpoint_id
 LEFT JOIN events AS ev ON (ev.xid, ev.id) = (d.event_xid, d.event_id)
@@ -61,7 +61,7 @@ ORDER BY d.id
 EVIDENCE = (
     "trunk", "dialed", "caller_id", "sip_call_id", "code", "phrase", "reasons", "q850",
     "retry_after", "local_cause", "rang", "answered", "hung_up_by", "sent_at",
-    "first_provisional_at", "ringing_at", "answered_at", "talk_seconds",
+    "first_provisional_at", "ringing_at", "answered_at", "talk_seconds", "early_media",
 )  # fmt: skip
 
 

@@ -14,6 +14,9 @@ from dialer.campaign.outcome_table import OutcomeTable
 from dialer.campaign.status import CallStatus, Phase
 from dialer.engine import placer
 from dialer.engine.trunk_definition import TrunkDefinition
+from dialer.rtp.early_media import EarlyMedia
+from dialer.rtp.heard import Heard, HeardKind
+from dialer.rtp.special_information import SpecialInformation
 from dialer.store import attempt_records, records
 from dialer.ua import call as sip
 from dialer.ua.media_figures import MediaFigures
@@ -35,6 +38,24 @@ IDENTITY = sip.LegIdentity(
     route=("<sip:three;lr>",),
     target_host="192.0.2.1",
     target_port=5070,
+)
+EARLY = EarlyMedia(
+    begin=0.5,
+    seconds=5.0,
+    streams=1,
+    packets=250,
+    comfort_noise=0,
+    others=2,
+    heard=(
+        Heard(
+            HeardKind.SPECIAL_INFORMATION,
+            1.0,
+            2.0,
+            0.97,
+            SpecialInformation.REORDER,
+            (914.0, 1428.5, 1776.7),
+        ),
+    ),
 )
 DIALOG = sip.DialogIdentity(
     call_id="abc",
@@ -167,6 +188,7 @@ def test_all_of_a_result_is_kept_as_evidence():
         rtp_packets_sent=125,
         rtp_packets_received=124,
         media=FIGURES,
+        early_media=EARLY,
         **times,
     )
     kept = placer.leg_evidence(result)
@@ -185,6 +207,24 @@ def test_all_of_a_result_is_kept_as_evidence():
         rtp_packets_sent=125,
         rtp_packets_received=124,
         media=dataclasses.asdict(FIGURES),
+        early_media={
+            "begin": 0.5,
+            "seconds": 5.0,
+            "streams": 1,
+            "packets": 250,
+            "comfort_noise": 0,
+            "others": 2,
+            "heard": [
+                {
+                    "kind": "special_information",
+                    "begin": 1.0,
+                    "end": 2.0,
+                    "confidence": 0.97,
+                    "special_information": "reorder",
+                    "frequencies": [914.0, 1428.5, 1776.7],
+                }
+            ],
+        },
         **times,
     )
     empty = records.LegEvidence()
@@ -255,6 +295,10 @@ def test_caller_ids_take_turns_over_calls_and_attempts():
 def test_flags_are_the_rules_and_that_more_than_one_has_answered():
     rule = TABLE.rule_for(campaign.Evidence(local_cause=campaign.LocalCause.ANSWERED_LATE))
     assert placer.flags_of(rule, None) == ("answered_late",)
+    assert placer.flags_of(rule, sip.CallResult("abc", early_media=EARLY)) == (
+        "answered_late",
+        "heard_sit",
+    )
     assert placer.flags_of(rule, sip.CallResult("abc", extra_forks=1)) == (
         "answered_late",
         "extra_forks",
