@@ -83,6 +83,8 @@ def _leg(leg: call_models.Leg) -> Iterator[str]:
         yield f"    Reason: {plain(reason)}"
     if found.retry_after is not None:
         yield f"    Retry-After: {found.retry_after} s"
+    if found.early_media is not None:
+        yield f"    early media: {plain(found.early_media.sentence)}"
     if found.answered:
         yield (
             f"    talked {found.talk_seconds:.1f} s; RTP packets {found.rtp_packets_sent} sent,"

@@ -9,6 +9,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from dialer.call_record import plain
+from dialer.campaign import early_media
 from dialer.campaign.evidence import LocalCause
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.outcome_table import OutcomeTable
@@ -16,7 +17,7 @@ from dialer.clock import SystemClock
 from dialer.config import ConfigError
 from dialer.conversation.ending import ConversationEnd
 from dialer.dial_conversation import bot_at, hang_up, prompt_of
-from dialer.engine.placer import evidence_of
+from dialer.engine.placer import early_media_of, evidence_of
 from dialer.our_side import start_user_agent
 from dialer.sip.identity import HostPort
 from dialer.trial_call import hint, number_of, request_over, trunk_named, why_not_reached
@@ -205,6 +206,8 @@ def _tell(
         say(plain(f"{name}: {value}"))
     if looked_at:
         say(looked_at)
+    if (heard := early_media_of(result)) is not None:
+        say(f"early media: {early_media.sentence(heard)}")
     if result.answered:
         ended = result.hung_up_by.value if result.hung_up_by else "nobody"
         say(

@@ -47,6 +47,15 @@ EVIDENCE = LegEvidence(
         "far_end_lost": 2, "far_end_loss_percent": 1.33, "far_end_jitter_ms": 0.5,
         "far_end_mos": 4.29, "round_trip_ms": None,
     },
+    early_media={
+        "begin": 0.4, "seconds": 5.2, "streams": 1, "packets": 260, "comfort_noise": 0, "others": 0,
+        "heard": [
+            {
+                "kind": "busy", "begin": 0.4, "end": 5.4, "confidence": 0.95,
+                "special_information": None, "frequencies": [425.0],
+            },
+        ],
+    },
 )  # fmt: skip
 
 
@@ -147,6 +156,8 @@ async def test_a_call_with_all_its_evidence(api, pool, path, node):
     ]
     assert evidence["rang"] is True
     assert evidence["media"] == EVIDENCE.media
+    told = {"sentence": "busy tone 5.0 s"}
+    assert evidence["early_media"] == {**EVIDENCE.early_media, **told}
     assert evidence["sent_at"] == "2026-05-06T07:08:09.123456Z"
 
 

@@ -92,6 +92,20 @@ async def test_what_a_conversation_found_out_is_in_every_report(api, pool, path,
     assert getattr(cell, "value", cell) in ({}, "", None)
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("per", ["call", "attempt"])
+async def test_what_was_heard_before_the_answer_is_a_sentence_in_every_report(
+    api, pool, path, suffix, per
+):
+    heard = {"kind": "busy", "begin": 0.5, "end": 3.5, "confidence": 0.95}
+    await pool.execute(
+        "UPDATE legs SET early_media = $1 WHERE phrase = '+1+1'", {"begin": 0.5, "heard": [heard]}
+    )
+    rows = await read(api, path, suffix, per=per)
+    found = [getattr(row["early_media"], "value", row["early_media"]) for row in rows]
+    assert sorted(one or "" for one in found) == ["", "", "busy tone 3.0 s"]
+
+
 @pytest.mark.usefixtures("campaign")
 async def test_a_call_shows_what_its_conversations_found_out(api, pool):
     await pool.execute(

@@ -18,7 +18,20 @@ MEDIA = {
 }  # fmt: skip
 
 
-def lines_about(media):
+EARLY = {
+    "begin": 0.4, "seconds": 9.0, "streams": 1, "packets": 450, "comfort_noise": 0, "others": 0,
+    "heard": [
+        {"kind": "ringback", "begin": 0.5, "end": 4.7, "confidence": 0.9},
+        {
+            "kind": "special_information", "begin": 5.1, "end": 6.1, "confidence": 0.9,
+            "special_information": "vacant_code", "frequencies": [985, 1370, 1777],
+        },
+        {"kind": "speech", "begin": 6.4, "end": 9.4, "confidence": 0.9},
+    ],
+}  # fmt: skip
+
+
+def lines_about(media, early_media=None):
     leg = {
         "ordinal": 0, "trunk": "pbx", "number": "+49301", "caller_id": "+49302",
         "sip_call_id": "a@b", "request_uri": "sip:+49301@pbx", "outcome": "answered",
@@ -28,7 +41,7 @@ def lines_about(media):
             "local_cause": None, "rang": True, "answered": True, "hung_up_by": "us",
             "provisionals": [], "sent_at": AT, "first_provisional_at": AT, "ringing_at": AT,
             "answered_at": AT, "ended_at": AT, "talk_seconds": 3.0, "rtp_packets_sent": 150,
-            "rtp_packets_received": 149, "media": media,
+            "rtp_packets_received": 149, "media": media, "early_media": early_media,
         },
     }  # fmt: skip
     attempt = {
@@ -61,3 +74,11 @@ def test_what_we_heard_and_what_the_far_end_heard_stand_in_a_line_each():
 @pytest.mark.parametrize("media", [None, MEDIA | {"received": 0, "far_end_mos": None}])
 def test_where_nothing_is_known_nothing_is_said(media):
     assert not [line for line in lines_about(media) if "heard" in line]
+
+
+def test_what_was_heard_before_the_answer_is_a_sentence():
+    assert (
+        "    early media: ringback 4.2 s, then special information tone (vacant code) at 5.1 s,"
+        " then speech 3.0 s" in lines_about(MEDIA, EARLY)
+    )
+    assert not [line for line in lines_about(MEDIA) if "early media" in line]

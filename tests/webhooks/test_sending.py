@@ -31,6 +31,8 @@ async def test_a_call_is_told_from_its_start_to_its_end_with_all_that_is_on_reco
 ):
     await webhook(pool, receiver.url, kinds=("call.*",))
     campaign, [leg] = await called(pool, scene.ANSWERED)
+    heard = {"begin": 0.4, "heard": [{"kind": "ringback", "begin": 0.4, "end": 9.5}]}
+    await pool.execute("UPDATE legs SET early_media = $1", heard)
     await node.until_idle()
     assert receiver.kinds == ["call.in_progress", "call.answered"]
     begun, ended = (one.json for one in receiver.got)
@@ -50,6 +52,7 @@ async def test_a_call_is_told_from_its_start_to_its_end_with_all_that_is_on_reco
     assert data["call"]["payload"] == {"name": "Ada"}
     assert data["attempt"]["evidence"]["code"] == 486
     assert data["attempt"]["evidence"]["talk_seconds"] == 1.5
+    assert data["attempt"]["evidence"]["early_media"] == heard
     assert receiver.got[0].headers["content-type"] == "application/json"
     assert await statuses(pool) == ["delivered", "delivered"]
     assert node.count("delivered") == 2

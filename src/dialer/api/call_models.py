@@ -1,7 +1,7 @@
 """Shapes of calls, with their attempts, legs and evidence."""
 
 import datetime as dt
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from dialer.api.models import Answer, Page, plus
+from dialer.campaign import early_media
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.status import CallStatus, Phase
 
@@ -101,6 +102,49 @@ class MediaFigures(Answer):
     round_trip_ms: float | None
 
 
+class Heard(Answer):
+    """One thing that was heard before the answer; times are seconds since the INVITE."""
+
+    kind: Literal[
+        "ringback",
+        "busy",
+        "congestion",
+        "special_information",
+        "speech",
+        "music",
+        "tone",
+        "noise",
+        "silence",
+    ]
+    begin: float
+    end: float
+    confidence: float = Field(description="0 to 1")
+    special_information: str | None = Field(
+        default=None,
+        description="what such tones say: intercept, vacant_code, reorder, no_circuit,"
+        " ineffective_other, unspecified",
+    )
+    frequencies: list[float] = Field(default_factory=list, description="of its tones, in Hz")
+
+
+class EarlyMedia(Answer):
+    """What came before the answer: evidence, which does not decide the outcome."""
+
+    begin: float = Field(description="seconds from the INVITE to the first packet")
+    seconds: float = Field(description="from the first packet to the end of what came")
+    streams: int = Field(description="SSRCs that were listened to")
+    packets: int = Field(description="that hold sound")
+    comfort_noise: int
+    others: int = Field(description="packets of another payload type, or more than is looked at")
+    heard: list[Heard] = Field(description="in the order of their beginning")
+
+    @computed_field  # type: ignore[prop-decorator] # pydantic's documented form
+    @property
+    def sentence(self) -> str:
+        """What was heard, in words."""
+        return early_media.sentence(self.model_dump(include={"heard"}))
+
+
 class Evidence(Answer):
     """All that the network said to one INVITE."""
 
@@ -123,6 +167,9 @@ class Evidence(Answer):
     rtp_packets_sent: int
     rtp_packets_received: int
     media: MediaFigures | None = Field(default=None, description="null where no RTP was agreed")
+    early_media: EarlyMedia | None = Field(
+        default=None, description="what was heard before the answer; null where no RTP came"
+    )
 
 
 class Leg(Answer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dialer.campaign import early_media
 from dialer.campaign.status import CallStatus
 from dialer.store.records import LegEvidence
 
@@ -20,6 +21,7 @@ CALL_COLUMNS = (
     "campaign_id", "number_dialed", "retry_after", "flags", "detail", "attempt_created_at",
     "first_provisional_at", "billed_seconds", "rtp_packets_sent", "rtp_packets_received",
     "requeued", "created_at", "updated_at", "erased_at", "conversation", "report_data",
+    "early_media",
 )  # fmt: skip
 ATTEMPT_COLUMNS = (
     "call_id", "campaign_id", "number", "attempt", "attempt_id", "status", "status_label",
@@ -28,7 +30,7 @@ ATTEMPT_COLUMNS = (
     "q850", "retry_after", "local_cause", "rang", "answered", "hung_up_by", "sent_at",
     "first_provisional_at", "ringing_at", "answered_at", "hung_up_at", "talk_seconds",
     "billed_seconds", "rtp_packets_sent", "rtp_packets_received", "payload",
-    "conversation", "report_data",
+    "conversation", "report_data", "early_media",
 )  # fmt: skip
 
 
@@ -81,6 +83,7 @@ def of_call(row: ReportRow) -> tuple[Value, ...]:
         row.erased_at,
         dict(row.conversation),
         dict(row.report_data),
+        _early_media(seen),
     )
 
 
@@ -131,4 +134,10 @@ def of_attempt(row: AttemptRow) -> tuple[Value, ...]:
         dict(row.payload),
         dict(row.conversation),
         dict(row.report_data),
+        _early_media(seen),
     )
+
+
+def _early_media(seen: LegEvidence) -> str | None:
+    """Return in words what was heard before the answer."""
+    return None if seen.early_media is None else early_media.sentence(seen.early_media)

@@ -65,7 +65,7 @@ export const AVAILABILITY = {
 
 const HUNG_UP_BY = { us: "the dialer", them: "the callee's side", peer: "the callee's side" };
 
-const WITH_CAPITALS = { no_funds: "No funds" };
+const WITH_CAPITALS = { no_funds: "No funds", heard_sit: "Heard special information tone" };
 
 /** Return a slug as words: trunk_auth_failed becomes Trunk auth failed. */
 export function spoken(slug) {

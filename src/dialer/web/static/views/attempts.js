@@ -101,6 +101,7 @@ function evidence(leg) {
     ["Provisional", said.provisionals.map((one) => `${one.code} ${one.phrase}`).join(", ")],
     ["Rule of this leg", leg.rule ? h("code", null, leg.rule) : null],
     ["Hung up by", said.hung_up_by ? whoHungUp(said.hung_up_by) : null],
+    ["Early media", said.early_media?.sentence ?? null],
     ["RTP packets", said.answered ? `${said.rtp_packets_sent} sent, ${said.rtp_packets_received} received` : null],
     ...mediaFacts(said.media),
     ["SIP Call-ID", h("code", null, leg.sip_call_id)],
