@@ -9,6 +9,8 @@ are seconds. Numbers elsewhere are not allocated: 404 with cause 1.
 +1555 100 XXXX  100 Trying and nothing more
 +1555 180 XXXX  rings for ever
 +1555 183 DCCC  183 with early media, after D seconds the code CCC (200 answers; 000: never ends)
++1555 184 WCCC  183 and a sound, after it the code CCC as above: W 0 ringback, 1 busy, 2 congestion,
+                3 special information tones and an announcement
 +1555 200 DHXX  rings D seconds (0: no ringing) and answers; hangs up H seconds later (0: never)
 +1555 3xx KQQQ  that final code, as 4xx, 5xx and 6xx do; K odd: it rings first
 +1555 701 XXXX  rings; to our CANCEL it answers with 200: the two cross
@@ -39,7 +41,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dialer.simulator.ledger import Facts
-from dialer.simulator.sounds import Sound
+from dialer.simulator.sounds import Sound, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +93,7 @@ class Behaviour:
     hang_up_cause: int | None = None
     keys: str = ""  # pressed a second after the answer
     says: Sound | None = None  # once it has answered
+    says_before: Sound | None = None  # as early media
 
     @property
     def is_silent(self) -> bool:
@@ -111,6 +114,12 @@ def _early_media(tail: str) -> Behaviour:
     return Behaviour((Step(183, media=True), *end))
 
 
+def _early_sound(tail: str) -> Behaviour:
+    sound, code = _EARLY_SOUNDS.get(tail[0], Sound.RINGBACK), int(tail[1:])
+    end = (Step(code, seconds_of(sound), media=code == 200),) if _is_final(code) else ()
+    return Behaviour((Step(183, media=True), *end), says_before=sound)
+
+
 def _answer(tail: str) -> Behaviour:
     rings, talks = float(tail[0]), float(tail[1])
     steps = (Step(180), Step(200, rings, media=True)) if rings else (_ANSWER,)
@@ -127,6 +136,12 @@ def _is_final(code: int) -> bool:
 
 
 _RINGS = (Step(180),)
+_EARLY_SOUNDS = {
+    "0": Sound.RINGBACK,
+    "1": Sound.BUSY,
+    "2": Sound.CONGESTION,
+    "3": Sound.VACANT_NUMBER,
+}
 _SPEAKERS = {"0": Sound.PERSON, "1": Sound.MACHINE, "2": Sound.FAX}
 
 TABLE: dict[str, Callable[[str], Behaviour]] = {
@@ -134,6 +149,7 @@ TABLE: dict[str, Callable[[str], Behaviour]] = {
     "100": lambda _: Behaviour((Step(100),)),
     "180": lambda _: Behaviour(_RINGS),
     "183": _early_media,
+    "184": _early_sound,
     "200": _answer,
     "701": lambda _: Behaviour(_RINGS, on_cancel=OnCancel.ANSWER),
     "702": lambda _: Behaviour((Step(180), Step(200))),
@@ -196,6 +212,7 @@ def expected(number: str, ring_timeout: float, *, authenticates: bool = True) ->
 # One of each kind, with short times.
 _ONE_OF_EACH = (
     "2001000", "4860000", "1800000", "0000000", "1000000", "1831486", "1831200", "1830000",
+    "1840480", "1841486", "1842503", "1843404",
     "4801000", "4800020", "6030021", "4040001", "5030000", "7040002", "2001100", "2000000",
     "7010000", "7020000", "7030000", "7050000", "7110000", "7120000", "7130000", "7203000",
     "7301016", "7301017", "7401000", "7501234",

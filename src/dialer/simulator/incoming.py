@@ -86,7 +86,7 @@ class IncomingCall:
         if 300 <= step.code < 400:
             headers.append(("Contact", "<sip:elsewhere@192.0.2.1>"))
         try:
-            body = self._describe() if step.media else b""
+            body = self._describe(early=step.code < 200) if step.media else b""
         except sdp.SdpError:
             self._respond(488)
             self.over()
@@ -96,7 +96,7 @@ class IncomingCall:
         if step.code >= 300:
             self.over()
 
-    def _describe(self) -> bytes:
+    def _describe(self, *, early: bool) -> bytes:
         """Return our SDP, and begin to send a little RTP."""
         media, settings = self._carrier.media, self._carrier.settings
         session_id = next(_sessions)
@@ -118,7 +118,7 @@ class IncomingCall:
             return self._answer
         self._caller = (agreed.host, agreed.port)
         self._telephone_event = agreed.telephone_event
-        says = self.behaviour.says
+        says = self.behaviour.says_before if early else self.behaviour.says
         media.talk(
             self._invite.call_id,
             self._caller,

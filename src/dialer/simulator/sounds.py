@@ -1,4 +1,8 @@
-"""What the simulated far ends say: a person's hello, a machine's greeting and beep, a fax."""
+"""What the simulated far ends say: a person's hello, a machine's greeting and beep, a fax.
+
+And what the carrier says before an answer: German ringback, North American busy and congestion,
+special information tones for a vacant number with an announcement.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +32,22 @@ class Sound(enum.Enum):
     PERSON = "person"
     MACHINE = "machine"
     FAX = "fax"
+    RINGBACK = "ringback"
+    BUSY = "busy"
+    CONGESTION = "congestion"
+    VACANT_NUMBER = "vacant number"
 
 
 @functools.cache
 def sound_of(who: Sound, codec: str) -> Frames:
-    """Return what somebody says once the call is answered."""
+    """Return what somebody says, or the carrier for him."""
     return Frames.of(_samples(who), codec)
+
+
+@functools.cache
+def seconds_of(who: Sound) -> float:
+    """Return how long that is."""
+    return len(_samples(who)) / g711.SAMPLE_RATE
 
 
 def _samples(who: Sound) -> Samples:
@@ -45,6 +59,15 @@ def _samples(who: Sound) -> Samples:
             parts = [_silence(0.3), *greeting, _sine(1000.0, 0.3), _silence(0.5)]
         case Sound.FAX:
             parts = [_silence(0.3), _sine(2100.0, 3.0)]
+        case Sound.RINGBACK:
+            parts = [_sine(425.0, 1.0), _silence(4.0), _sine(425.0, 1.0), _silence(0.5)]
+        case Sound.BUSY:
+            parts = [_pair(480.0, 620.0, 0.5), _silence(0.5)] * 4
+        case Sound.CONGESTION:
+            parts = [_pair(480.0, 620.0, 0.25), _silence(0.25)] * 8
+        case Sound.VACANT_NUMBER:
+            tones = [_sine(985.2, 0.38), _sine(1370.6, 0.274), _sine(1776.7, 0.38)]
+            parts = [*tones, _silence(0.2), _speech(9), _silence(0.3), _speech(9)]
     return np.rint(np.concatenate(parts) * _LEVEL * 32767).astype(np.int16)
 
 
@@ -59,6 +82,10 @@ def _time(seconds: float) -> NDArray[np.float64]:
 def _sine(frequency: float, seconds: float) -> NDArray[np.float64]:
     wave: NDArray[np.float64] = np.sin(2 * np.pi * frequency * _time(seconds))
     return wave
+
+
+def _pair(one: float, other: float, seconds: float) -> NDArray[np.float64]:
+    return (_sine(one, seconds) + _sine(other, seconds)) / 2
 
 
 def _speech(syllables: int) -> NDArray[np.float64]:
