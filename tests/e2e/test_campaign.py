@@ -86,6 +86,11 @@ async def test_the_whole_dialplan_as_one_campaign(client, pool, audit, asterisk,
             assert evidence.q850 in expected.causes, number
         assert attempt.rule == call.last_rule, number
         assert (call.next_attempt_at is not None) is (call.status == CallStatus.RETRY_SCHEDULED)
+    (heard_busy,) = calls["2003"].attempts  # two bursts in two seconds
+    assert heard_busy.flags == ["heard_busy_tone"]
+    assert heard_busy.legs[0].evidence.early_media.sentence.startswith("busy tone 1.")
+    (rang,) = calls["2002"].attempts  # for the fifteen seconds of the ring timeout
+    assert (rang.flags, rang.legs[0].evidence.early_media.heard[0].kind) == ([], "ringback")
 
     await phone.said("ended")
     assert min(sound.likeness(sound.sweep(8000), sound.read(phone.heard))) > 0.9

@@ -28,7 +28,8 @@ _FAST_BURST, _FAST_PAUSE = (0.13, 0.85), (0.11, 0.9)  # seconds, of busy and con
 _FAST_RATIO = (0.63, 1.6)  # pause to burst (E.180: 0.67 to 1.5)
 _ALIKE = 0.72  # least share that a burst has of the longest: packets are lost
 _CONGESTION_BELOW = 0.3  # seconds, mean of burst and pause
-_FAST_BURSTS = 3  # at least
+_FAST_BURSTS = 3  # at least, of congestion
+_BUSY_PAIR = 0.33  # seconds of bursts and pause, of which two bursts are enough
 
 _RING = (0.6, 2.8)  # seconds
 _DOUBLE_BURST, _DOUBLE_PAUSE = (0.22, 0.62), (0.1, 0.34)  # seconds, as in the United Kingdom
@@ -88,7 +89,7 @@ def _of_train(train: list[Tone]) -> Iterator[Cadence]:
         end = begin
         while end < len(train) - 1 and _is_fast(train, end):
             end += 1
-        if end - begin + 1 >= _FAST_BURSTS:
+        if end - begin + 1 >= _FAST_BURSTS or _is_busy_pair(train[begin : end + 1]):
             yield from _slow(slow)
             yield _fast(train[begin : end + 1])
             slow, begin = [], end + 1
@@ -116,13 +117,22 @@ def _is_fast(train: list[Tone], number: int) -> bool:
     )
 
 
+def _is_busy_pair(bursts: list[Tone]) -> bool:
+    """Whether two bursts are too long, and too far apart, to be anything else but busy."""
+    return (
+        len(bursts) == _FAST_BURSTS - 1
+        and min(bursts[0].seconds, bursts[1].seconds, bursts[1].begin - bursts[0].end) >= _BUSY_PAIR
+    )
+
+
 def _fast(bursts: list[Tone]) -> Cadence:
     pauses = [after.begin - before.end for before, after in itertools.pairwise(bursts)]
     longest = max(burst.seconds for burst in bursts)
     whole = [burst.seconds for burst in bursts if burst.seconds >= _ALIKE * longest]
     half = (statistics.median(whole) + statistics.median(pauses)) / 2
     signal = Signal.CONGESTION if half < _CONGESTION_BELOW else Signal.BUSY
-    return Cadence(signal, tuple(bursts), 0.95 if len(bursts) > _FAST_BURSTS else 0.85)
+    sure = 0.95 if len(bursts) > _FAST_BURSTS else 0.85 if len(bursts) == _FAST_BURSTS else 0.75
+    return Cadence(signal, tuple(bursts), sure)
 
 
 def _slow(bursts: list[Tone]) -> Iterator[Cadence]:

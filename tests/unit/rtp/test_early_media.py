@@ -157,9 +157,11 @@ def test_another_tone_is_told_by_its_frequencies(sound, frequencies):
     assert found[0].frequencies == pytest.approx(frequencies, abs=6)
 
 
-def test_two_bursts_are_not_yet_busy():
-    found = heard(cadence((425,), (0.5, 0.5), 2), level=-15)
-    assert "busy" not in names(found)
+def test_two_bursts_are_busy_of_less_confidence_and_not_yet_congestion():
+    two, five = (heard(cadence((425,), (0.5, 0.5), times), level=-15) for times in (2, 5))
+    assert names(two) == names(five) == ["busy"]
+    assert two[0].confidence < five[0].confidence
+    assert "congestion" not in names(heard(cadence((425,), (0.25, 0.25), 2), level=-15))
 
 
 def test_a_single_ring_is_ringback_of_less_confidence():
