@@ -2,7 +2,7 @@
 
 Carriers play ringback, busy, congestion, special information tones and announcements as early
 media (RFC 3960). Here they are told apart, cheaply enough for every call that rings: packets are
-kept until there is a second of audio, which is then looked at in one pass.
+kept until there are two seconds of audio, which are then looked at in one pass.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEAST = 10  # packets; fewer in which nothing is heard have overtaken the answer
 _MOST_RUNS = 3000
 
 _CODEC_OF_TYPE = {0: "PCMU", 8: "PCMA"}  # RFC 3551 §6
-_PASS = g711.SAMPLE_RATE  # samples that are looked at together
+_PASS = 2 * g711.SAMPLE_RATE  # samples that are looked at together; more are no cheaper
 _PATIENCE = g711.SAMPLE_RATE // 10  # samples, for packets out of order
 _STEP = 15 * g711.SAMPLE_RATE  # samples; a larger step is another time base
 _HOLE = g711.SAMPLE_RATE // 5  # samples; a larger hole is not looked at

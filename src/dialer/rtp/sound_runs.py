@@ -1,7 +1,7 @@
-"""A stream's audio as runs of silence, tone and other sound, found a second at a time.
+"""A stream's audio as runs of silence, tone and other sound, found some seconds at a time.
 
-What `frame_features` asks of each frame by itself is asked of all frames of a second at once, in a
-few array operations, so that it can be done for every call that rings. A window has two frames of
+What `frame_features` asks of each frame by itself is asked of many frames at once, in a few array
+operations, so that it can be done for every call that rings. A window has two frames of
 20 ms, and each frame begins one: times are true to about 20 ms.
 """
 
@@ -35,7 +35,7 @@ _SILENT = -55.0  # dBFS; a tone may be as low
 _QUIET = -48.0  # dBFS; below is no sound that is no tone
 _OVER_FLOOR = 9.0  # dB; what is quieter is the line's own noise
 _LOUDEST_FLOOR = -40.0  # dBFS; a louder noise is meant to be heard
-_FLOOR_RISE = 1.5  # dB a second
+_FLOOR_RISE = 0.03  # dB a window
 _PURE = 0.85  # share of the band's power
 _LEAST_OF_TWO = 0.4  # share of the band's power that the stronger of two has at least
 _SECOND_TONE = 0.1  # of the first one's power
@@ -199,7 +199,7 @@ class SoundReader:
         """Follow the line's noise, as far as it is heard between what is meant to be heard."""
         others = levels[~tonal]
         quietest = float(others.min()) if len(others) else _SILENT
-        self._floor = min(max(quietest, -65.0), self._floor + _FLOOR_RISE)
+        self._floor = min(max(quietest, -65.0), self._floor + _FLOOR_RISE * len(levels))
         return max(_QUIET, min(self._floor, _LOUDEST_FLOOR) + _OVER_FLOOR)
 
     def _add(self, run: Run) -> None:

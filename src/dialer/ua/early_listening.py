@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 class EarlyListening:
     """Hears a stream from now on, until it is ended; the call goes on whatever comes of it.
 
-    No timer: every second of audio is looked at when its last packet has come.
+    No timer: some seconds of audio are looked at when their last packet has come.
     """
 
     def __init__(self, stream: MediaStream, clock: Clock) -> None:
         self._stream = stream
-        self._clock = clock
         self._began = clock.monotonic()
         self._ear = EarlyMediaEar()
         self._over = False
@@ -37,4 +36,5 @@ class EarlyListening:
         return asked(self._ear.result)
 
     def _received(self, packet: Packet) -> None:
-        self._ear.take(packet, self._clock.monotonic() - self._began)
+        at = self._stream.reception.last_at or self._began
+        self._ear.take(packet, at - self._began)
