@@ -1,8 +1,8 @@
 """What does it cost to listen to many calls that ring, in parts of what receiving them costs?
 
-A second process sends RTP to every stream, 50 packets a second, spread as real ones are. The
-streams are received for some seconds without anybody listening, then as long with early media
-looked at, and the processor time of the two is compared.
+A second process sends RTP to every stream, 50 packets a second, each from its own place in the
+sound. The streams are received for some seconds without anybody listening, then as long with early
+media looked at, and the processor time of the two is compared.
 
     python bench/early_media.py [--calls 200] [--seconds 20] [--sound ringback|busy|speech]
 """

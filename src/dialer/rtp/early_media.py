@@ -32,7 +32,8 @@ _PASS = 2 * g711.SAMPLE_RATE  # samples that are looked at together; more are no
 _PATIENCE = g711.SAMPLE_RATE // 10  # samples, for packets out of order
 _STEP = 15 * g711.SAMPLE_RATE  # samples; a larger step is another time base
 _HOLE = g711.SAMPLE_RATE // 5  # samples; a larger hole is not looked at
-_HALF = 1 << 31
+_HALF, _MASK = 1 << 31, (1 << 32) - 1
+_MOST_WAITING = 500  # packets, however short they are
 _LEVELS = g711.decode(bytes(range(256)), "PCMU").astype(np.float32)
 
 
@@ -147,18 +148,20 @@ class _Stream:
         return self.begin + self._highest / g711.SAMPLE_RATE
 
     def take(self, timestamp: int, audio: bytes, at: float) -> bool:
-        """Keep µ-law; False where it lies beyond what is looked at."""
-        step = (timestamp - self._base + _HALF) % (2 * _HALF) - _HALF
+        """Keep µ-law; False where there is none, or it lies beyond what is looked at."""
+        step = (timestamp - self._base + _HALF & _MASK) - _HALF
         position = self._base_position + step
         if abs(position - self._highest) > _STEP:
             position = max(self._highest, round((at - self.begin) * g711.SAMPLE_RATE))
             self._base, self._base_position = timestamp, position
-        if position > LONGEST * g711.SAMPLE_RATE:
+        if position > LONGEST * g711.SAMPLE_RATE or not audio:
             return False
         self._waiting.append((position, audio))
         self._octets += len(audio)
         self._highest = max(self._highest, position + len(audio))
-        if self._octets >= _PASS + _PATIENCE:
+        if len(self._waiting) >= _MOST_WAITING:
+            self._read(self._highest)
+        elif self._octets >= _PASS + _PATIENCE:
             self._read(self._highest - _PATIENCE)
         return True
 

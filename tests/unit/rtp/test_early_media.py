@@ -250,6 +250,17 @@ def test_memory_and_time_are_bounded_whatever_comes():
     assert result.seconds <= 30_000 + LONGEST
 
 
+def test_packets_of_a_single_sample_or_none_are_not_kept_for_long():
+    ear = EarlyMediaEar()
+    for number in range(20_000):
+        ear.take(Packet(0, number & 0xFFFF, number, 1, b"\xff" * (number % 2)), 1.0)
+    for _ in range(5_000):  # the same packet
+        ear.take(Packet(0, 7, 20_000, 1, b"\xff" * 160), 1.0)
+    [stream] = ear._streams.values()
+    assert len(stream._waiting) < 1000
+    assert ear.result().others == 10_000
+
+
 def frame_wise(samples):
     """The same tones by the chain that looks at each frame by itself."""
     reader, level = FeatureReader(), SoundLevel()
