@@ -158,6 +158,21 @@ def _tabulate(console: rich.console.Console, calls: list[call_models.CallWithAtt
         for key in keys:
             table.add_row(f"  {key[1]}", str(counts[key]), _short(answers[key]))
     console.print(table)
+    _tabulate_heard(console, calls)
+
+
+def _tabulate_heard(
+    console: rich.console.Console, calls: list[call_models.CallWithAttempts]
+) -> None:
+    """Print what the carrier said in sound before it answered or refused."""
+    table = rich.table.Table("SIP", "heard before the answer", box=rich.box.SIMPLE_HEAD)
+    for call in calls:
+        attempt = call.attempts[-1]
+        early = attempt.legs[-1].evidence.early_media if attempt.legs else None
+        if early is not None and any(one.kind != "silence" for one in early.heard):
+            table.add_row(_answer(attempt), early.sentence)
+    if table.rows:
+        console.print(table)
 
 
 def _answer(attempt: call_models.Attempt) -> str:
@@ -237,14 +252,14 @@ async def _stay(
     campaign_id: int,
     calls: list[call_models.CallWithAttempts],
 ) -> None:
-    busy = next((call.id for call in calls if call.last_outcome == "busy"), calls[0].id)
+    told = next((call.id for call in calls if "heard_sit" in call.attempts[-1].flags), calls[0].id)
     console.print(
         f"\nThe dashboard stays at {url}/campaigns/{campaign_id} until Ctrl-C, and the API. Try:",
         highlight=False,
     )
     for command in (
         f"curl -s {url}/v1/campaigns/{campaign_id} | python3 -m json.tool",
-        f".venv/bin/dialer call {busy} --api {url}   # why does this call say so?",
+        f".venv/bin/dialer call {told} --api {url}   # why does this call say so?",
         f".venv/bin/dialer campaign report {campaign_id} --api {url}",
     ):
         console.print(f"  {command}", highlight=False, soft_wrap=True)

@@ -63,6 +63,13 @@ def test_a_ring_timeout_cancels(command, trunk):
     assert "no_answer: 487 Request Terminated; decided by rule ring-timeout" in out
 
 
+def test_what_the_carrier_says_before_an_answer_is_told(command, trunk):
+    left, out, _ = command("dial", "+15551843000", *trunk, "--ring-timeout", 4)
+    assert left == 11
+    assert "early media: special information tone (vacant code) at 0." in out
+    assert ", then speech " in out
+
+
 def test_a_prompt_is_played(command, trunk):
     left, out, _ = command("dial", "+15552000000", *trunk, "--play", HELLO)
     assert left == 0
