@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dialer.rtp import g711
-from dialer.rtp.heard import heard_in, joined, with_silence
+from dialer.rtp.heard import HeardKind, heard_in, joined, with_silence
 from dialer.rtp.packet import COMFORT_NOISE
 from dialer.rtp.sound_runs import SoundReader
 
@@ -102,7 +102,7 @@ class EarlyMediaEar:
             heard += stream.heard()
             end = max(end, stream.end)
         if len(self._streams) > 1:  # silence in one is none where another is heard
-            sounds = [one for one in heard if one.kind != "silence"]
+            sounds = [one for one in heard if one.kind is not HeardKind.SILENCE]
             first = min(stream.begin for stream in self._streams.values())
             heard = with_silence(joined(sorted(sounds, key=lambda one: one.begin)), first, end)
         if not heard and self._packets + self._comfort_noise + self._others < LEAST:

@@ -29,6 +29,7 @@ _HELD = 0.22  # share of the windows of music whose strongest line holds
 _MUSIC_FILLS = 0.85  # share of its time in which music is heard
 _NOISE = 0.2  # share of the power in the strongest line; below is noise
 _STEADY_NOISE = 2.0  # seconds without a pause or anything held: no voice does that
+_NO_PAUSE, _NOTHING_HELD = 0.97, 0.02  # shares
 _SILENCE = 2.0  # seconds; a shorter one is no finding
 _RING_SILENCE = 6.5  # seconds, after ringback
 
@@ -249,6 +250,8 @@ def _named(passage: Sequence[_Sound]) -> Heard | None:
         return None
     if held >= _HELD and fills >= _MUSIC_FILLS and sounding >= _MUSIC:
         return Heard(HeardKind.MUSIC, begin, end, 0.7 if held < 1.5 * _HELD else 0.85)
-    if purity < _NOISE or (sounding >= _STEADY_NOISE and fills > 0.97 and held < 0.02):
+    if purity < _NOISE or (
+        sounding >= _STEADY_NOISE and fills > _NO_PAUSE and held < _NOTHING_HELD
+    ):
         return Heard(HeardKind.NOISE, begin, end, 0.7)
     return Heard(HeardKind.SPEECH, begin, end, 0.9 if sounding >= 1 else 0.6)

@@ -7,8 +7,10 @@ largest that G.711 can carry.
 from __future__ import annotations
 
 import dataclasses
+import io
 
 import numpy as np
+import soundfile
 from tests.unit.rtp import sounds
 
 from dialer.rtp import g711
@@ -81,6 +83,24 @@ INTER_LATA = {
     "reorder": ((985.2, SHORT), (1370.6, LONG), (1776.7, LONG)),
     "no_circuit": ((913.8, LONG), (1370.6, LONG), (1776.7, LONG)),
 }
+
+
+def modulated(carrier, modulation, on_off, times):
+    """Bursts of a tone whose level swings, as in India, Japan and South Africa."""
+    parts = []
+    for number, seconds in enumerate(on_off * times):
+        time = np.arange(round(seconds * sounds.RATE)) / sounds.RATE
+        swing = (1 + 0.9 * np.sin(2 * np.pi * modulation * time)) / 2
+        parts.append(np.sin(2 * np.pi * carrier * time) * swing * FULL * (number % 2 == 0))
+    return np.concatenate(parts)
+
+
+def through_gsm(sound):
+    """What is left of a sound behind a mobile network's full-rate codec (GSM 06.10)."""
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(sound, -1, 1), sounds.RATE, format="WAV", subtype="GSM610")
+    file.seek(0)
+    return soundfile.read(file)[0][: len(sound)]
 
 
 def song(random, seconds=8.0):

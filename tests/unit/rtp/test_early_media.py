@@ -87,6 +87,39 @@ def test_signals_of_many_countries_are_told_by_their_cadence(figure):
     score.note(figure, RIGHT)
 
 
+def test_tones_that_swing_are_told_as_those_that_do_not(figure):
+    score = Score()
+    tones = ((400, 25), (400, 33), (425, 50), (400, 16))
+    for (carrier, swing), line in itertools.product(tones, lines()):
+        for cadence_of, wanted in (
+            ((0.4, 0.2, 0.4, 2.0), "ringback"),
+            ((1, 4), "ringback"),
+            ((0.5, 0.5), "busy"),
+        ):
+            sound = early_sounds.modulated(carrier, swing, cadence_of, 4)
+            score.add("tones that swing", [wanted], heard(sound, **line))
+    score.note(figure, RIGHT)
+
+
+def test_signals_are_told_through_the_codec_of_a_mobile_network(figure):
+    score = Score()
+    for plan, level, loss in itertools.product(PLANS.values(), (-10, -20, -30), (0.0, 0.05)):
+        gain, line = 10 ** (level / 20), {"seed": -level, "loss": loss}
+        for frequencies, on_off, wanted in (
+            (plan.ring, plan.ring_cadence, "ringback"),
+            (plan.busy, plan.busy_cadence, "busy"),
+            (plan.congestion, plan.congestion_cadence, "congestion"),
+        ):
+            if frequencies:
+                sound = early_sounds.through_gsm(cadence(frequencies, on_off, 5) * gain)
+                score.add("signals through GSM", [wanted], heard(sound, **line))
+        for reason, segments in SPECIAL.items():
+            parts = (sounds.silence(0.5), special(*segments) * gain, sounds.silence(0.3))
+            sound = early_sounds.through_gsm(np.concatenate(parts))
+            score.add("special information through GSM", [reason], heard(sound, **line))
+    score.note(figure, RIGHT)
+
+
 def test_special_information_is_told_with_its_reason(figure):
     score = Score()
     tables = [*SPECIAL.items(), *early_sounds.INTER_LATA.items()]
@@ -140,6 +173,35 @@ def test_what_follows_one_another_has_its_times():
     assert found[-1].kind is HeardKind.SILENCE
     for got, expected in zip(times, wanted, strict=True):
         assert got == pytest.approx(expected, abs=0.2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_thing_after_another_is_told_in_its_order(seed):
+    random = np.random.default_rng(seed)
+    voice, music = sounds.Voice(random), sounds.music(random)[: 6 * sounds.RATE]
+    ring, busy = cadence((425,), (1, 4), 2) * 0.1, cadence((425,), (0.5, 0.5), 4) * 0.1
+    intercept = special(*SPECIAL["intercept"]) * 0.1
+    pause, breath = sounds.silence(1.2), sounds.silence(0.2)
+    for parts, wanted in (
+        ((music, pause, ring), ["music", "ringback"]),
+        ((voice.say(3), breath, busy, voice.say(2)), ["speech", "busy", "speech"]),
+        (
+            (intercept, breath, voice.say(2), pause, intercept, breath, voice.say(2)),
+            ["intercept", "speech", "intercept", "speech"],
+        ),
+        ((ring[: int(0.8 * sounds.RATE)], intercept), ["ringback", "intercept"]),
+    ):
+        assert names(heard(np.concatenate(parts), seed)) == wanted
+
+
+def test_two_forks_that_play_at_once_are_heard_each_by_itself():
+    random = np.random.default_rng(1)
+    ring = packets(cadence((425,), (1, 4), 2) * 0.1, random, ssrc=1)
+    said = packets(sounds.Voice(random).say(4), random, ssrc=2, timestamp=77)
+    both = [one for pair in itertools.zip_longest(ring, said) for one in pair if one is not None]
+    result = ear_of(both, at=0.0).result()
+    assert result.streams == 2
+    assert sorted(names(result.heard)) == ["ringback", "speech"]
 
 
 @pytest.mark.parametrize(
@@ -276,8 +338,8 @@ def test_a_call_that_rings_costs_a_small_part_of_the_frame_wise_chain(figure):
     plan, random = PLANS["Germany"], np.random.default_rng(2)
     calls = {
         "ringback": (cadence(plan.ring, plan.ring_cadence, 4) * 0.1, 10),
-        "busy": (cadence(plan.busy, plan.busy_cadence, 20) * 0.1, 7),
-        "speech": (sounds.Voice(random).say(20), 5),
+        "busy": (cadence(plan.busy, plan.busy_cadence, 20) * 0.1, 6),
+        "speech": (sounds.Voice(random).say(20), 4),
     }
     for name, (sound, bound) in calls.items():
         stream = list(packets(sound, random))
