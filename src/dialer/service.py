@@ -27,8 +27,10 @@ from dialer.config import ConfigError, split_address
 from dialer.conversation.prompt import HELLO
 from dialer.conversation.speech import SpeechSettings
 from dialer.engine.bot_access import BotAccess, bot_access
+from dialer.engine.call_recordings import CallRecordings, SpoolSettings
 from dialer.engine.conversations import Conversations
 from dialer.engine.engine import Engine
+from dialer.engine.recording_delivery import RecordingDelivery
 from dialer.engine.recording_upkeep import RecordingUpkeep
 from dialer.engine.trace_writer import TraceWriter
 from dialer.engine.trunk_definition import table_of
@@ -252,12 +254,15 @@ class Service:
             on_status=log_status,
         )
         self._parts.push_async_callback(agent.close)
+        spool = self._spool()
+        recordings = CallRecordings(spool, self.clock, self.metrics)
         conversations = Conversations(
             self.settings.path(self.settings.prompts),
             self.clock,
             self._bots,
             self._speech(),
             pool,
+            recordings,
         )
         engine = Engine(
             pool=pool,
@@ -276,6 +281,10 @@ class Service:
             keep_keys=dt.timedelta(hours=self.settings.retention.idempotency_hours),
             keep_audit=dt.timedelta(days=self.settings.retention.audit_days) or None,
             recordings=RecordingUpkeep(pool, self._recordings, self.metrics),
+            call_recordings=recordings,
+            recording_delivery=RecordingDelivery(
+                pool, self._recordings, spool.keys, spool.folder, self.metrics
+            ),
             internal_numbers=self.settings.numbers.internal_pattern(),
             traces=None
             if traces is None
@@ -292,6 +301,16 @@ class Service:
         await engine.start()
         self.engine = engine
         engine.watch_trunks()  # once more: they may have been read again meanwhile
+
+    def _spool(self) -> SpoolSettings:
+        section = self.settings.recordings
+        return SpoolSettings(
+            folder=self.settings.path(section.spool_folder),
+            keys=self._recording_keys,
+            node=self.settings.engine.node_name(),
+            keep_days=section.keep_days,
+            spare_mib=section.spare_mib,
+        )
 
     def _quiet(self) -> tuple[int, int] | None:
         """Return between which minutes of the day nobody is called; raises ConfigError."""

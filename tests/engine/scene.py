@@ -143,6 +143,8 @@ class Scene:
         speech=None,
         keep_audit=None,
         recordings=None,
+        call_recordings=None,
+        recording_delivery=None,
         **agent,
     ):
         """Start an engine; without trunks with the carrier's."""
@@ -160,7 +162,12 @@ class Scene:
         await user_agent.start()
         chosen = TrunkSet({state.trunk.name: state for state in trunks or (self.trunk(),)})
         conversations = Conversations(
-            pathlib.Path("no-prompts-here"), self.clock, bots, speech, pool or self.pool
+            pathlib.Path("no-prompts-here"),
+            self.clock,
+            bots,
+            speech,
+            pool or self.pool,
+            call_recordings,
         )
         engine = Engine(
             pool=pool or self.pool,
@@ -177,6 +184,8 @@ class Scene:
             keep_calls=keep,
             keep_audit=keep_audit,
             recordings=recordings,
+            call_recordings=call_recordings,
+            recording_delivery=recording_delivery,
         )
         conversations.second_legs = engine.second_legs
         node = Node(engine, user_agent, chosen)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from dialer.campaign.outcome_table import OutcomeTable
     from dialer.campaign.system_failure import Thresholds
+    from dialer.engine.call_recordings import CallRecordings
     from dialer.engine.lease import NodeLease
     from dialer.store.pool import Pool
 
@@ -43,18 +44,28 @@ class AutomaticPause:
     """
 
     def __init__(
-        self, pool: Pool, lease: NodeLease, table: OutcomeTable, thresholds: Thresholds
+        self,
+        pool: Pool,
+        lease: NodeLease,
+        table: OutcomeTable,
+        thresholds: Thresholds,
+        recordings: CallRecordings | None = None,
     ) -> None:
         self._pool = pool
         self._lease = lease
         self._technical = technical_outcomes(table.rules)
         self._thresholds = thresholds
+        self._recordings = recordings
         self._nowhere: dict[int, dt.datetime] = {}  # since when a campaign has no trunk at all
 
     async def run_once(self) -> int:
         """Pause what should be paused; return how many campaigns. Raises `Unavailable`."""
         now = self._lease.database_now()
-        return await self._out_of_minutes(now) + await self._system_failure(now)
+        return (
+            await self._out_of_minutes(now)
+            + await self._system_failure(now)
+            + await self._not_recorded(now)
+        )
 
     async def _out_of_minutes(self, now: dt.datetime) -> int:
         paused = 0
@@ -96,6 +107,19 @@ class AutomaticPause:
             for one in found
             if (since := self._nowhere.get(one.campaign_id)) is not None
         }
+        return paused
+
+    async def _not_recorded(self, now: dt.datetime) -> int:
+        """Pause what has to be recorded while this node cannot record."""
+        trouble = "" if self._recordings is None else self._recordings.trouble
+        if not trouble:
+            return 0
+        note = PauseNote(
+            PauseReason.SYSTEM_FAILURE, f"node {self._lease.name}: {trouble}, then resume"
+        )
+        paused = 0
+        for account_id, campaign_id in await store.recording(self._pool):
+            paused += await self._pause(account_id, campaign_id, note, now)
         return paused
 
     def _conditions(

@@ -21,6 +21,7 @@ from dialer.conversation.speech import Speech, SpeechSettings
 from dialer.conversation.transfer import Target, Transfers
 from dialer.engine.answerers import Met, action_for, answer_settings, cause_of
 from dialer.engine.bot_access import BotAccess
+from dialer.engine.recorded_call import RecordedCall
 from dialer.store import do_not_call
 from dialer.store.account_records import NewListing
 from dialer.store.errors import Unavailable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from dialer.clock import Clock
+    from dialer.engine.call_recordings import CallRecordings
     from dialer.engine.second_legs import SecondLegs
     from dialer.rtp.frames import Frames
     from dialer.rtp.packet import Packet
@@ -44,10 +46,22 @@ log = structlog.get_logger(__name__)
 _TARGET = "target"  # the name of the only one of a campaign that transfers every call
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Answered:
+    """A call that was answered, and what its campaign has for it."""
+
+    claimed: ClaimedCall
+    attempt_id: UUID
+    call: OutboundCall
+    transfers: Transfers | None
+    recorded: RecordedCall | None
+
+
 class Conversations:
     """Runs `on_answer` of the campaign; `folder` holds the files that it may name.
 
-    With a database, who opts out is on the account's do-not-call list at once.
+    With a database, who opts out is on the account's do-not-call list at once. Without
+    `recordings` no call is recorded.
     """
 
     def __init__(
@@ -57,6 +71,7 @@ class Conversations:
         bots: BotAccess | None = None,
         speech: SpeechSettings | None = None,
         db: Database | None = None,
+        recordings: CallRecordings | None = None,
     ) -> None:
         self._folders = (folder, HELLO.parent)
         self._clock = clock
@@ -64,6 +79,7 @@ class Conversations:
         self._library = AudioLibrary(max_seconds=prompts.MOST_SECONDS)
         self._speech = Speech(speech or SpeechSettings(), clock)
         self._db = db
+        self._recordings = recordings
         self.second_legs: SecondLegs | None = (
             None  # the engine's; without it nothing is transferred
         )
@@ -72,17 +88,26 @@ class Conversations:
         self, claimed: ClaimedCall, attempt_id: UUID, call: OutboundCall
     ) -> ConversationEnd:
         """Hold the conversation and hang up; raises AudioError for a prompt that is not there."""
-        transfers = self._transfers(claimed, attempt_id, call)
-        if transfers is None:
-            return await self._hold(claimed, attempt_id, call, None)
+        answered = _Answered(
+            claimed,
+            attempt_id,
+            call,
+            self._transfers(claimed, attempt_id, call),
+            self._recorded(claimed, attempt_id, call),
+        )
+        kept: dict[str, Any] = {}
+        if answered.recorded is not None:
+            answered.recorded.answered()
         try:
-            ending = await self._hold(claimed, attempt_id, call, transfers)
+            ending = await self._hold(answered)
         finally:
-            await transfers.close()
-        if not transfers.records:
-            return ending
-        record = {**ending.record, "transfers": transfers.records}
-        return dataclasses.replace(ending, record=record)
+            if answered.transfers is not None:
+                await answered.transfers.close()
+                if answered.transfers.records:
+                    kept["transfers"] = answered.transfers.records
+            if answered.recorded is not None:
+                kept["recording"] = answered.recorded.end()
+        return dataclasses.replace(ending, record={**ending.record, **kept}) if kept else ending
 
     def _transfers(
         self, claimed: ClaimedCall, attempt_id: UUID, call: OutboundCall
@@ -101,23 +126,25 @@ class Conversations:
             functools.partial(self._sound, claimed.payload),
         )
 
-    async def _hold(
-        self,
-        claimed: ClaimedCall,
-        attempt_id: UUID,
-        call: OutboundCall,
-        transfers: Transfers | None,
-    ) -> ConversationEnd:
-        wanted = claimed.on_answer
-        detection = wanted.get("machine_detection") or {}
+    def _recorded(
+        self, claimed: ClaimedCall, attempt_id: UUID, call: OutboundCall
+    ) -> RecordedCall | None:
+        if not claimed.on_answer.get("recording") or self._recordings is None:
+            return None
+        sound = functools.partial(self._sound, claimed.payload)
+        return RecordedCall(self._recordings, claimed, attempt_id, call, sound, self._clock)
+
+    async def _hold(self, answered: _Answered) -> ConversationEnd:
+        call = answered.call
+        detection = answered.claimed.on_answer.get("machine_detection") or {}
         if not detection.get("enabled"):
-            return await self._converse(claimed, attempt_id, call, list, transfers)
+            return await self._converse(answered, list)
         listening = Listening(call, self._clock, answer_settings(detection))
         try:
             met = Met(await listening.answer())
             ending = await self._meet(met, detection, listening, call)
             if ending is None:
-                ending = await self._converse(claimed, attempt_id, call, listening.take, transfers)
+                ending = await self._converse(answered, listening.take)
         except BaseException:
             call.hang_up()
             raise
@@ -128,18 +155,20 @@ class Conversations:
         return dataclasses.replace(ending, record=record)
 
     async def _converse(
-        self,
-        claimed: ClaimedCall,
-        attempt_id: UUID,
-        call: OutboundCall,
-        heard_before: Callable[[], list[Packet]],
-        transfers: Transfers | None,
+        self, answered: _Answered, heard_before: Callable[[], list[Packet]]
     ) -> ConversationEnd:
         """Do what is done for a person."""
-        if claimed.on_answer.get("kind") == "bot":
-            return await self._let_bot_speak(claimed, attempt_id, call, heard_before, transfers)
+        if answered.recorded is not None:
+            try:
+                await answered.recorded.ask()
+            except BaseException:
+                answered.call.hang_up()
+                raise
+        claimed, call = answered.claimed, answered.call
+        wanted, transfers = claimed.on_answer, answered.transfers
+        if wanted.get("kind") == "bot":
+            return await self._let_bot_speak(answered, heard_before)
         heard_before()
-        wanted = claimed.on_answer
         if wanted.get("kind") == "gather":
             sound = functools.partial(self._sound, claimed.payload)
             opt_out = functools.partial(self._opt_out, claimed)
@@ -218,13 +247,9 @@ class Conversations:
         return await self._speech.file(filled(prompt.say, payload), prompt.voice)
 
     async def _let_bot_speak(
-        self,
-        claimed: ClaimedCall,
-        attempt_id: UUID,
-        call: OutboundCall,
-        heard_before: Callable[[], list[Packet]],
-        transfers: Transfers | None,
+        self, answered: _Answered, heard_before: Callable[[], list[Packet]]
     ) -> ConversationEnd:
+        claimed, call = answered.claimed, answered.call
         wanted = claimed.on_answer
         url, name = str(wanted["url"]), wanted.get("secret")
         headers = {}
@@ -251,7 +276,7 @@ class Conversations:
             BotRequest(
                 url=url,
                 account_sid=f"AC{claimed.account_id:032x}",
-                call_sid=f"CA{attempt_id.hex}",
+                call_sid=f"CA{answered.attempt_id.hex}",
                 parameters=parameters_of(claimed),
                 headers=headers,
                 connect_timeout=float(wanted.get("connect_timeout_seconds", 5)),
@@ -260,7 +285,7 @@ class Conversations:
             self._clock,
             fallback=fall_back,
             heard_before=heard_before,
-            transfers=transfers,
+            transfers=answered.transfers,
         )
         return await conversation.hold()
 

@@ -10,12 +10,14 @@ import structlog
 
 from dialer.campaign.system_failure import Thresholds
 from dialer.engine.automatic_pause import AutomaticPause
+from dialer.engine.call_recordings import WRITE_EVERY as WRITE_RECORDINGS_EVERY
 from dialer.engine.dispatcher import Dispatcher
 from dialer.engine.failover import Failover
 from dialer.engine.lease import NodeLease
 from dialer.engine.live_calls import LiveCalls
 from dialer.engine.publishing import Publisher
 from dialer.engine.recorder import Recorder
+from dialer.engine.recording_delivery import LOOK_EVERY
 from dialer.engine.recording_upkeep import SWEEP_EVERY
 from dialer.engine.rescue import Rescue
 from dialer.engine.second_legs import SecondLegs
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from dialer.campaign.windows import Span
     from dialer.clock import Clock
     from dialer.conversation.ending import ConversationEnd
+    from dialer.engine.call_recordings import CallRecordings
+    from dialer.engine.recording_delivery import RecordingDelivery
     from dialer.engine.recording_upkeep import RecordingUpkeep
     from dialer.engine.trace_writer import TraceWriter
     from dialer.engine.trunk_set import TrunkSet, TrunkState
@@ -53,6 +57,7 @@ PAUSE_EVERY = 1.0  # seconds between looks for campaigns that should pause by th
 FORGET_CALLS_EVERY = 600.0  # seconds
 FORGET_PAUSE = 0.1  # seconds between batches, which leave room for the calls
 CENSUS_EVERY = 10.0  # seconds between looks at what stands in the database, for the metrics
+DELIVER_SECONDS = 10.0  # that stopping waits for recordings to get to their place
 PUBLISH_EVERY = 1.0  # seconds between looks at what has changed of the trunks
 
 
@@ -74,6 +79,8 @@ class Engine:
         batch: int = 50,
         traces: TraceWriter | None = None,
         recordings: RecordingUpkeep | None = None,
+        call_recordings: CallRecordings | None = None,
+        recording_delivery: RecordingDelivery | None = None,
         pauses: Thresholds | None = None,
         quiet: Span | None = None,
         keep_calls: dt.timedelta | None = None,
@@ -89,6 +96,8 @@ class Engine:
         self._metrics = metrics
         self._traces = traces
         self._recordings = recordings
+        self._call_recordings = call_recordings
+        self._recording_delivery = recording_delivery
         self._keep_calls = keep_calls
         self._keep_keys = keep_keys
         self._keep_audit = keep_audit
@@ -154,7 +163,9 @@ class Engine:
             table=table,
             trunks=trunks,
         )
-        self.automatic_pause = AutomaticPause(pool, self.lease, table, pauses or Thresholds())
+        self.automatic_pause = AutomaticPause(
+            pool, self.lease, table, pauses or Thresholds(), call_recordings
+        )
 
     def not_ready(self) -> str | None:
         """Return why no call can be placed now, None when all is well."""
@@ -187,6 +198,11 @@ class Engine:
             loops["forget-traces"] = (self._traces.forget, FORGET_EVERY)
         if self._recordings is not None:
             loops["delete-recordings"] = (self._recordings.run_once, SWEEP_EVERY)
+        if self._call_recordings is not None:
+            turn = self._call_recordings.run_once
+            loops["write-recordings"] = (turn, WRITE_RECORDINGS_EVERY)
+        if self._recording_delivery is not None:
+            loops["deliver-recordings"] = (self._recording_delivery.run_once, LOOK_EVERY)
         for name, (turn, pause) in loops.items():
             self._tasks.append(asyncio.create_task(self._loop(name, turn, pause), name=name))
         self._tasks.append(asyncio.create_task(self.recorder.run(), name="record"))
@@ -228,6 +244,7 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_recordings()
         if self._traces is not None:
             try:
                 await self._traces.write()
@@ -237,6 +254,15 @@ class Engine:
             await self.lease.leave()
         except StoreError as error:
             log.warning("the lease could not be given back", reason=str(error))
+
+    async def _end_recordings(self) -> None:
+        """Take what was recorded to its place; what does not get there waits in the spool."""
+        if self._call_recordings is not None:
+            await self._call_recordings.close()
+        if self._recording_delivery is not None:
+            delivered = self._wait(self._recording_delivery.deliver(), DELIVER_SECONDS)
+            if not await delivered:
+                log.warning("some recordings wait in the spool for the next start")
 
     async def _stop_dispatching(self) -> None:
         """Let the turn under way end, so that what it has committed is sent or taken back."""

@@ -54,6 +54,11 @@ CROSS JOIN LATERAL (
 WHERE c.status = 'in_progress'
 ORDER BY c.id
 """
+RECORDING = """
+SELECT account_id, id FROM campaigns
+WHERE status = 'in_progress' AND on_answer ->> 'recording' IS NOT NULL
+ORDER BY id
+"""
 PUBLISHED = """
 SELECT trunks FROM nodes WHERE lease_until > coalesce($1::timestamptz, clock_timestamp())
 """
@@ -137,3 +142,9 @@ def _facts(row: rows.Row) -> Facts:
         technical=row["technical"],
         invalid=tuple((name, invalid, calls) for name, invalid, calls in row["invalid"]),
     )
+
+
+async def recording(db: Database) -> list[tuple[int, int]]:
+    """List the campaigns in progress whose calls are recorded: account, campaign."""
+    async with session(db) as connection:
+        return [(row["account_id"], row["id"]) for row in await connection.fetch(RECORDING)]

@@ -39,9 +39,9 @@ class MediaStream:
     It listens from the start (early media). Once connected it sends a packet every 20, 40 or 60 ms:
     what `play` was given, else what `source` gives, else silence, so that NAT bindings and PBX
     timeouts stay content. `source`, where set, is asked for each frame of 20 ms when its time has
-    come: 160 octets in `codec`, or None. Each of `listeners` hears every packet of the peer;
-    `on_packet(direction, packet, peer)`, where set, every one sent and received, as it is
-    unencrypted.
+    come: 160 octets in `codec`, or None. Each of `listeners` hears every packet of the peer, each
+    of `sent_listeners` every one that leaves, in octets; `on_packet(direction, packet, peer)`,
+    where set, every one sent and received; all as they are unencrypted.
     """
 
     def __init__(self, plane: MediaPlane, bound: Pair) -> None:
@@ -62,6 +62,7 @@ class MediaStream:
         self.reception = Reception(g711.SAMPLE_RATE)
         self.source: Callable[[], bytes | None] | None = None
         self.listeners: list[Callable[[packet.Packet], None]] = []
+        self.sent_listeners: list[Callable[[bytes], None]] = []
         self.on_packet: Callable[[Direction, bytes, tuple[str, int]], None] | None = None
         self._plane = plane
         self._socket = bound.rtp
@@ -254,6 +255,8 @@ class MediaStream:
             self.octets_sent += len(plain) - packet.HEADER_SIZE
             if self.on_packet is not None:
                 guarded(self.on_packet, "sent", plain, destination)
+            for listener in self.sent_listeners:
+                guarded(listener, plain)
 
     def _next_payload(self) -> bytes:
         """Return the next frame of what plays, else silence."""

@@ -138,7 +138,7 @@ def test_one_that_was_delivered_meanwhile_is_not_there(tmp_path):
 def test_a_full_disk_is_told_and_what_was_written_stays(tmp_path):
     writer = SpoolWriter(tmp_path, head(), CLEAR)
     writer.write(BLOCKS[0])
-    file, writer._file = writer._file, Path("/dev/full").open("wb", 0)
+    file, writer._file = writer._file, Path("/dev/full").open("wb", 0)  # noqa: SIM115 - closed below
     with pytest.raises(OSError, match="No space left"):
         writer.write(BLOCKS[1])
     writer._file.close()
