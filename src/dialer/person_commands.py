@@ -38,7 +38,8 @@ def erase(
         gone = await client.erase_person(number)
         typer.echo(
             f"{number}: {gone.calls} calls erased, with {gone.legs} INVITEs,"
-            f" {gone.traces} traces and {gone.import_rows} rows of lists"
+            f" {gone.traces} traces, {gone.recordings} recordings and {gone.import_rows} rows of"
+            " lists"
         )
 
     run_with_client(api, work)

@@ -381,6 +381,8 @@ class Service:
             quiet=self._quiet(),
             bots=self.settings.bots,
             speaks=bool(self.settings.speech.command),
+            recordings=self._recordings,
+            recording_keys=self._recording_keys,
             max_upload_bytes=self.settings.api.max_upload_mib * 1024 * 1024,
             read_timeout=self.settings.api.read_timeout_seconds,
             requests_per_second=self.settings.api.requests_per_second,

@@ -11,6 +11,8 @@ from dialer.api.context import REQUEST_ID, account_of, answer, bearer_of, contex
 from dialer.store import audit as store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiohttp import web
 
     from dialer.api.route import Route
@@ -47,9 +49,31 @@ async def write(db: Database, request: web.Request, route: Route, response: web.
     """Write what a request did or was refused; a fault of ours did nothing."""
     if not route.audited or response.status >= 500:
         return
-    bearer = bearer_of(request)
     made = _MADE.fullmatch(response.headers.get("Location", ""))
     path = told_path(request)
+    await note(
+        db,
+        request,
+        route.name,
+        status=response.status,
+        campaign_id=_campaign(made[0] if made else path),
+        about=made["id"] if made else _object(request),
+        details=await _details(request, response),
+    )
+
+
+async def note(
+    db: Database,
+    request: web.Request,
+    name: str,
+    *,
+    status: int,
+    campaign_id: int | None,
+    about: str | None,
+    details: Mapping[str, Any],
+) -> None:
+    """Write that somebody did what has the operationId `name`; `about` is the id of its object."""
+    bearer = bearer_of(request)
     await store.write(
         db,
         store.NewEntry(
@@ -59,13 +83,13 @@ async def write(db: Database, request: web.Request, route: Route, response: web.
             role=bearer.role,
             address=request.remote or "",
             request_id=request.get(REQUEST_ID, ""),
-            route=route.name,
+            route=name,
             method=request.method,
-            path=path[:LONGEST_TEXT],
-            campaign_id=bearer.campaign_id or _campaign(made[0] if made else path),
-            object=made["id"] if made else _object(request),
-            status=response.status,
-            details=await _details(request, response),
+            path=told_path(request)[:LONGEST_TEXT],
+            campaign_id=bearer.campaign_id or campaign_id,
+            object=about,
+            status=status,
+            details=details,
         ),
     )
 
@@ -78,7 +102,8 @@ def _campaign(path: str) -> int | None:
 
 def _object(request: web.Request) -> str | None:
     """Return the id or name of what a request was about."""
-    named = request.match_info.get("id") or request.match_info.get("name")
+    found = request.match_info
+    named = found.get("id") or found.get("name") or found.get("recording_id")
     return named and named[:LONGEST_TEXT]
 
 

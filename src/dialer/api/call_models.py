@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from dialer.api.models import Answer, Page, plus
+from dialer.api.recording_models import Recording
 from dialer.campaign import early_media
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.status import CallStatus, Phase
@@ -226,6 +227,9 @@ class Attempt(Answer):
     report_data: dict[str, Any] = Field(description="what was found out there, by field")
     transfer_legs: list[TransferLeg] = Field(
         default_factory=list, description="the second calls of its transfers"
+    )
+    recordings: list[Recording] = Field(
+        default_factory=list, description="oldest first, those that were deleted too"
     )
 
 

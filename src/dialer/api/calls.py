@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from dialer.api import call_models, inputs
 from dialer.api.context import account_of, answer, context_of
 from dialer.api.next_attempt import next_attempts
-from dialer.store import calls, campaigns
+from dialer.api.recordings import shown
+from dialer.store import calls, campaigns, recordings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,9 +72,18 @@ async def read(request: web.Request) -> web.Response:
     call_id = inputs.path_id(request, "call")
     details = await calls.get(context.pool, account_of(request), call_id)
     [call] = await _shown(context, [details.call])
+    recorded = await recordings.of_calls(context.pool, account_of(request), [call_id])
     return answer(
         call_models.CallWithAttempts(
             **{name: getattr(call, name) for name in call_models.Call.model_fields},
-            attempts=[call_models.Attempt.model_validate(attempt) for attempt in details.attempts],
+            attempts=[_attempt(attempt, recorded) for attempt in details.attempts],
         )
     )
+
+
+def _attempt(
+    attempt: records.Attempt, recorded: Sequence[recordings.Recording]
+) -> call_models.Attempt:
+    """Return an attempt as the API shows it, with those recordings that are of it."""
+    its_own = [shown(one) for one in recorded if one.attempt_id == attempt.id]
+    return call_models.Attempt.model_validate(attempt).model_copy(update={"recordings": its_own})

@@ -43,7 +43,7 @@ def conditional(routes: Mapping[tuple[str, str], Route]) -> Middleware:
         digest = hashlib.sha256(response.body).hexdigest()[:16]
         version = response.headers.get("ETag", "").strip('"')
         tag = f'"{version}-{digest}"' if version else f'"{digest}"'
-        if _matches(request.headers.getall("If-None-Match", []), tag):
+        if matches(request.headers.getall("If-None-Match", []), tag):
             return web.Response(status=304, headers={"ETag": tag})
         response.headers["ETag"] = tag
         return response
@@ -65,7 +65,7 @@ def of_version(version: int) -> str:
     return f'"{version}"'
 
 
-def _matches(given: list[str], tag: str) -> bool:
+def matches(given: list[str], tag: str) -> bool:
     """Whether one of the tags is `tag`, or is `*`; weak comparison (RFC 9110, 13.1.2)."""
     return any(
         value.strip() == "*" or tag in (one.removeprefix("W/") for one in _TAG.findall(value))

@@ -211,6 +211,6 @@ async def _check_role(request: web.Request, route: Route, bearer: Bearer) -> Non
         )
     else:
         return
-    if route.changes:
+    if route.changes or route.in_parts:
         await audit.write(context_of(request).pool, request, route, problem.response())
     raise problem

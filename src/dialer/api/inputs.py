@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import operator
 import re
 import typing
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
 
 import pydantic
 import pydantic_core
@@ -27,16 +29,8 @@ LONGEST_FILE_NAME = 200  # characters
 JSON_TYPES = frozenset({"application/json", "application/merge-patch+json"})
 
 
-class HasId(Protocol):
-    """A row that a list is ordered by the id of."""
-
-    @property
-    def id(self) -> int:
-        """The id."""
-
-
 T = TypeVar("T")
-Row = TypeVar("Row", bound=HasId)
+Row = TypeVar("Row")
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -48,6 +42,15 @@ def path_id(request: web.Request, noun: str) -> int:
     if re.fullmatch(r"[0-9]{1,19}", text) and 0 < int(text) <= MAX_ID:
         return int(text)
     raise Problem(404, f"there is no {noun} {text[:40]!r}: its id is a whole number")
+
+
+def path_uuid(request: web.Request, name: str, noun: str) -> UUID:
+    """Return the UUID in the path; what cannot be one is the id of nothing (404)."""
+    text = request.match_info[name]
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Problem(404, f"there is no {noun} {text[:40]!r}: its id is a UUID") from None
 
 
 def query(request: web.Request, model: type[Model]) -> Model:
@@ -204,9 +207,14 @@ def read_cursor(text: str | None) -> int | None:
     return int(key[2:])
 
 
-def cut_page(found: Sequence[Row], limit: int) -> tuple[Sequence[Row], str | None]:
-    """Split what was read, one row more than asked for, into a page and the cursor of the next."""
+def cut_page(
+    found: Sequence[Row], limit: int, key: Callable[[Row], int] = operator.attrgetter("id")
+) -> tuple[Sequence[Row], str | None]:
+    """Split what was read, one row more than asked for, into a page and the cursor of the next.
+
+    `key` of a row is what the list is ordered by.
+    """
     if len(found) <= limit:
         return found, None
-    key = f"id{found[limit - 1].id}".encode()
-    return found[:limit], base64.urlsafe_b64encode(key).decode().rstrip("=")
+    cursor = f"id{key(found[limit - 1])}".encode()
+    return found[:limit], base64.urlsafe_b64encode(cursor).decode().rstrip("=")

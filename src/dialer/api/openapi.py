@@ -40,8 +40,9 @@ A POST or PATCH that is sent with an Idempotency-Key is done once: sent again, i
 answer, with `Idempotent-Replayed: true`.
 
 A token is of one account and has a role: a viewer reads, an operator also creates, changes and \
-steers, an admin also makes tokens and steers trunks. `x-role` of an operation says which role it \
-needs; 403 tells where the token's does not suffice. Nothing of another account is ever seen: it \
+steers and listens to recordings, an admin also makes tokens, steers trunks and deletes \
+recordings. `x-role` of an operation says which role it needs; 403 tells where the token's does \
+not suffice. Nothing of another account is ever seen: it \
 is 404."""
 
 _HEADERS: JsonObject = {
@@ -60,6 +61,14 @@ _HEADERS: JsonObject = {
     "ETag": {
         "description": "Of this answer; that of a campaign begins with its version.",
         "schema": {"type": "string", "pattern": '^"[0-9a-f]+(-[0-9a-f]+)?"$'},
+    },
+    "Accept-Ranges": {
+        "description": "That parts can be asked for.",
+        "schema": {"type": "string", "enum": ["bytes"]},
+    },
+    "Content-Range": {
+        "description": "Of a part: its first and last byte, and how many there are in all.",
+        "schema": {"type": "string"},
     },
     "Idempotent-Replayed": {
         "description": "The request was done before, and this is its answer.",
@@ -83,6 +92,18 @@ _PARAMETERS: JsonObject = {
         "name": "If-None-Match",
         "in": "header",
         "description": "The ETag of an earlier answer: 304 where it would be the same now.",
+        "schema": {"type": "string"},
+    },
+    "Range": {
+        "name": "Range",
+        "in": "header",
+        "description": "One part of it, such as bytes=0-999, bytes=1000- or, its end, bytes=-500.",
+        "schema": {"type": "string"},
+    },
+    "IfRange": {
+        "name": "If-Range",
+        "in": "header",
+        "description": "The ETag of what is there of it already: all of it where that has changed.",
         "schema": {"type": "string"},
     },
 }
@@ -193,7 +214,9 @@ def _operation(route: Route, schemas: _Schemas) -> JsonObject:
         },
         "default": {"description": "A problem", "content": refused},
     }
-    if route.tagged:
+    if route.in_parts:
+        operation["responses"]["206"] = answer | {"description": "The part that Range asks for"}
+    if route.tagged or route.in_parts:
         operation["responses"]["304"] = {"description": "The answer is that of If-None-Match"}
     if route.versioned:
         changed = {"description": "It has changed since it was read", "content": refused}
@@ -215,7 +238,12 @@ def _headers(route: Route) -> list[str]:
     return [
         "X-Request-Id",
         *(("RateLimit", "RateLimit-Policy") if route.limited else ()),
-        *(("ETag",) if route.tagged or (route.versioned and route.answer) else ()),
+        *(("Accept-Ranges", "Content-Range") if route.in_parts else ()),
+        *(
+            ("ETag",)
+            if route.tagged or route.in_parts or (route.versioned and route.answer)
+            else ()
+        ),
         *(("Idempotent-Replayed",) if _keyed(route) else ()),
     ]
 
@@ -224,7 +252,8 @@ def _header_parameters(route: Route) -> list[str]:
     return [
         *(("IdempotencyKey",) if _keyed(route) else ()),
         *(("IfMatch",) if route.versioned else ()),
-        *(("IfNoneMatch",) if route.tagged else ()),
+        *(("IfNoneMatch",) if route.tagged or route.in_parts else ()),
+        *(("Range", "IfRange") if route.in_parts else ()),
     ]
 
 
@@ -239,6 +268,7 @@ def _path_parameters(route: Route) -> list[JsonObject]:
         "id": {"type": "integer", "format": "int64", "minimum": 1},
         "name": {"type": "string"},
         "token": {"type": "string", "pattern": "^cc_[A-Za-z0-9_-]{43}$"},
+        "recording_id": {"type": "string", "format": "uuid"},
     }
     return [
         {"name": name, "in": "path", "required": True, "schema": schemas[name]}

@@ -118,6 +118,7 @@ class ErasedPerson(Answer):
     calls: int
     legs: int
     traces: int
+    recordings: int
     events: int
     contacts: int
     unique_users: int

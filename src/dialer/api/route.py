@@ -28,7 +28,7 @@ class Route:
     `progress_of(request)` in each, so that a repeated request goes on. `audited`: it is entered in
     the audit log. `role`: what a token must at least have; None: no token is needed. `instance`:
     only for the default account, since it is about the instance and not about an account.
-    `versioned`: it heeds If-Match.
+    `versioned`: it heeds If-Match. `in_parts`: it heeds Range, and is entered in the audit log.
     """
 
     method: str
@@ -47,6 +47,7 @@ class Route:
     in_steps: bool = False
     audited: bool = True
     versioned: bool = False
+    in_parts: bool = False
 
     @property
     def changes(self) -> bool:

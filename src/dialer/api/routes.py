@@ -28,6 +28,7 @@ from dialer.api.calls_api_routes import CALLS_API_ROUTES
 from dialer.api.choice_routes import CHOICE_ROUTES
 from dialer.api.list_upload import FILE_TYPES
 from dialer.api.record_routes import RECORD_ROUTES
+from dialer.api.recording_routes import RECORDING_ROUTES
 from dialer.api.route import Route
 from dialer.api.webhook_routes import WEBHOOK_ROUTES
 from dialer.campaign.role import Role
@@ -390,6 +391,7 @@ ROUTES = (
         role=None,
     ),
     *RECORD_ROUTES,
+    *RECORDING_ROUTES,
     *CALLS_API_ROUTES,
     *CHOICE_ROUTES,
     *WEBHOOK_ROUTES,

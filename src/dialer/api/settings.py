@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dialer.campaign.webhook_url import WebhookRules
+from dialer.recordings.keys import RecordingKeys
 from dialer.store.secret_box import SecretBox
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dialer.config_bots import Bots
+    from dialer.recordings.place import RecordingPlace
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[\w.-]+)?")
@@ -48,7 +50,7 @@ class ApiSettings:
     `webhook_rules`: which addresses webhooks may have; `secret_box` seals their secrets, and
     `webhook_window` is how long they are tried.
     `bots`: which ones campaigns may name; without, every one is taken. `speaks`: whether campaigns
-    may have texts said.
+    may have texts said. `recordings`: where those of calls are kept; `recording_keys` open them.
     """
 
     bind_host: str = "127.0.0.1"
@@ -75,6 +77,8 @@ class ApiSettings:
     webhook_window: dt.timedelta = dt.timedelta(hours=24)
     bots: Bots | None = None
     speaks: bool = True
+    recordings: RecordingPlace | None = None
+    recording_keys: RecordingKeys = dataclasses.field(default_factory=RecordingKeys, repr=False)
 
     def __post_init__(self) -> None:
         for host in (self.bind_host, *self.allowed_hosts):

@@ -8,8 +8,9 @@ import enum
 class Role(enum.StrEnum):
     """Each may do what the one before may, and more.
 
-    A viewer reads. An operator also creates, changes and steers campaigns, adds numbers, and keeps
-    the do-not-call list. An admin also makes tokens and steers trunks.
+    A viewer reads. An operator also creates, changes and steers campaigns, adds numbers, keeps the
+    do-not-call list, and listens to recordings. An admin also makes tokens, steers trunks, and
+    deletes recordings.
     """
 
     VIEWER = "viewer"

@@ -18,7 +18,7 @@ from obstore.store import S3Store
 from dialer.recordings.place import NotThere, PlaceError, RecordingPlace, checked
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from obstore.store import ClientConfig, S3Config
@@ -85,7 +85,7 @@ class BucketPlace(RecordingPlace):
         except (BaseError, OSError) as error:
             raise self._failure("deleted", error) from None
 
-    async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes]:
         """Yield the bytes from `start` up to `end`; raises NotThere and PlaceError."""
         while start < end:
             behind = min(end, start + PIECE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from dialer.recordings.place import NotThere, PlaceError, RecordingPlace, checked
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class FolderPlace(RecordingPlace):
         """Delete what is there under the key; raises PlaceError."""
         await self._do("deleted", self._unlink, key)
 
-    async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes]:
         """Yield the bytes from `start` up to `end`; raises NotThere and PlaceError."""
         descriptor = await self._do("read", os.open, self._path(key), os.O_RDONLY | os.O_CLOEXEC)
         try:

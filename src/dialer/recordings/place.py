@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
@@ -39,7 +39,7 @@ class RecordingPlace(abc.ABC):
         """Delete what is there under the key; that there is nothing is fine."""
 
     @abc.abstractmethod
-    def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes]:
         """Yield the bytes from offset `start` up to `end`, fewer where the file ends before it.
 
         In pieces of a mebibyte at the most. Raises NotThere.

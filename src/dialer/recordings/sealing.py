@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, BinaryIO
 
 from cryptography.exceptions import InvalidTag
@@ -33,7 +33,7 @@ TAG = 16
 SEALED_CHUNK = CHUNK + TAG
 HEAD = len(MAGIC) + WRAPPED_LENGTH
 
-RawRanges = Callable[[int, int], AsyncIterator[bytes]]
+RawRanges = Callable[[int, int], AsyncGenerator[bytes]]
 """Gives the bytes of a kept file from an offset up to another, in pieces of any size."""
 
 
@@ -79,7 +79,7 @@ def sealed_length(octets: int) -> int:
 
 async def read_sealed(
     raw: RawRanges, keys: RecordingKeys, octets: int, start: int, end: int
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Yield the bytes from `start` up to `end` of a recording that has `octets` in all.
 
     Of the file no more is read than the chunks that hold them, and of those one is held at a time.
@@ -98,16 +98,17 @@ async def read_sealed(
         HEAD + first * SEALED_CHUNK, min(HEAD + behind * SEALED_CHUNK, sealed_length(octets))
     )
     buffer, index = bytearray(), first
-    async for piece in pieces:
-        buffer += piece
-        while index < behind:
-            size = SEALED_CHUNK if index < last else octets - last * CHUNK + TAG
-            if len(buffer) < size:
-                break
-            plain = _opened(cipher, bytes(buffer[:size]), index, last=index == last)
-            del buffer[:size]
-            yield plain[max(0, start - index * CHUNK) : end - index * CHUNK]
-            index += 1
+    async with contextlib.aclosing(pieces):
+        async for piece in pieces:
+            buffer += piece
+            while index < behind:
+                size = SEALED_CHUNK if index < last else octets - last * CHUNK + TAG
+                if len(buffer) < size:
+                    break
+                plain = _opened(cipher, bytes(buffer[:size]), index, last=index == last)
+                del buffer[:size]
+                yield plain[max(0, start - index * CHUNK) : end - index * CHUNK]
+                index += 1
     if index < behind:
         raise RecordingDamaged(f"the recording ends within its chunk {index + 1} of {last + 1}")
 
@@ -121,7 +122,7 @@ def _opened(cipher: AESGCM, sealed: bytes, index: int, *, last: bool) -> bytes:
         ) from None
 
 
-async def _whole(pieces: AsyncIterator[bytes], size: int) -> bytes:
+async def _whole(pieces: AsyncGenerator[bytes], size: int) -> bytes:
     read = b"".join([piece async for piece in pieces])
     if len(read) != size:
         raise RecordingDamaged("the recording ends within its head")
