@@ -15,14 +15,17 @@ from tests.db import scene
 from dialer.api.routes import ROUTES
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.role import Role
+from dialer.recordings.folder_place import FolderPlace
 from dialer.store import (
     accounts,
     audit,
+    calls,
     campaigns,
     do_not_call,
     imports,
     numbers,
     promotion,
+    recordings,
     tokens,
     traces,
     webhook_endpoints,
@@ -131,7 +134,7 @@ class World:
 
 
 @pytest.fixture
-async def world(pool):
+async def world(pool, tmp_path):
     acme = (await accounts.create(pool, AccountSettings(name="acme"))).id
     other = (await accounts.create(pool, AccountSettings(name="other"))).id
     secrets = {
@@ -178,7 +181,15 @@ async def world(pool):
     )  # fmt: skip
     while not await pool.fetchval("SELECT count(*) FROM webhook_deliveries"):
         await webhook_queue.fan_out(pool, dt.timedelta(hours=1))
+    recording = scene.recording(
+        (await calls.get(pool, acme, leg.call_id)).call, consent_detail=NUMBER, sealed=False
+    )
+    (tmp_path / "sound").write_bytes(bytes(recording.octets))
+    place = FolderPlace(tmp_path / "kept")
+    await place.put(recording.place_key, tmp_path / "sound")
+    assert await recordings.add(pool, recording)
     ids = {
+        "recordings": recording.id,
         "campaigns": campaign.id,
         "campaign": "cc_nobody",
         "calls": leg.call_id,
@@ -188,7 +199,7 @@ async def world(pool):
         "webhooks": webhook.id,
         "deliveries": await pool.fetchval("SELECT min(id) FROM webhook_deliveries"),
     }
-    async with served(pool, trunk_accounts={TRUNK: {acme}}) as api:
+    async with served(pool, trunk_accounts={TRUNK: {acme}}, recordings=place) as api:
         yield World(pool, api, acme, ids, secrets)
 
 
@@ -255,12 +266,12 @@ async def test_a_lesser_role_is_refused_by_every_route_with_the_role_that_it_nee
                     text = await _answered(route, response)
                     enough = route.public or role.may(route.role)
                     assert (response.status == 403) is not enough, (route.name, role, text)
-                    if not enough:
+                    if not enough and route.method != "HEAD":  # whose answer has no body
                         assert f"needs the role {route.role};" in text
                         assert f"'the {role}' has the role {role}" in text
 
 
 def test_who_only_reads_needs_no_more_than_a_viewer_and_who_changes_does():
     for route in ROUTES:
-        if not route.public and route.name not in {"listTokens", "listAudit"}:
+        if not route.public and route.name not in {"listTokens", "listAudit", "getRecordingAudio"}:
             assert (route.role is Role.VIEWER) is (route.method == "GET"), route.name
