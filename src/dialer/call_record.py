@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dialer.api import call_models
+    from dialer.api.recording_models import Recording
 
 
 def explain(call: call_models.CallWithAttempts) -> Iterator[str]:
@@ -52,9 +53,15 @@ def _attempt(attempt: call_models.Attempt) -> Iterator[str]:
         yield from _leg(leg)
         if leg is not attempt.legs[-1] and leg.outcome is not None:
             yield f"    {leg.outcome.value} by rule {leg.rule}: on to the next trunk"
+    for one in attempt.recordings:
+        yield f"  recording {one.id}: {one.seconds:.0f} s, consent {one.consent}{_gone(one)}"
     for what, found in (("conversation", attempt.conversation), ("result", attempt.report_data)):
         if found:
             yield f"  {what}: {plain(', '.join(f'{key} {value}' for key, value in found.items()))}"
+
+
+def _gone(recording: Recording) -> str:
+    return f", {recording.deleted_because or 'deleted'}" if recording.deleted_at else ""
 
 
 def _leg(leg: call_models.Leg) -> Iterator[str]:

@@ -19,6 +19,7 @@ from dialer import (
     log,
     person_commands,
     record_commands,
+    recording_commands,
     token_commands,
     trunk_check_command,
     trunk_holding_commands,
@@ -158,6 +159,7 @@ app.add_typer(do_not_call_commands.app, name="do-not-call")
 app.add_typer(account_commands.app, name="account")
 app.add_typer(token_commands.app, name="token")
 app.add_typer(webhook_commands.app, name="webhook")
+app.add_typer(recording_commands.app, name="recordings")
 app.add_typer(trunk_holding_commands.app, name="trunk")
 trunk_holding_commands.app.command("check")(trunk_check_command.check)
 app.add_typer(database, name="db")

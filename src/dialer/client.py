@@ -20,6 +20,7 @@ from dialer.api import (
     trunk_models,
 )
 from dialer.client_connection import READ_TIMEOUT, ApiConnection, ApiProblem, problem_of
+from dialer.client_recordings import RecordingClient
 from dialer.client_webhooks import WebhookClient
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class Client(ApiConnection):
     def webhooks(self) -> WebhookClient:
         """What is about webhooks."""
         return WebhookClient(self._json, self._request)
+
+    @property
+    def recordings(self) -> RecordingClient:
+        """What is about recordings."""
+        return RecordingClient(self._json, self._request, self._pieces)
 
     async def create_campaign(self, settings: Mapping[str, Any]) -> models.Campaign:
         """Create a draft with `settings`, as JSON has them."""
