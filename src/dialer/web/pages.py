@@ -35,7 +35,7 @@ PATHS = (
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self';"
-    " img-src 'self' data:; frame-ancestors 'none'; base-uri 'none';"
+    " img-src 'self' data:; media-src 'self'; frame-ancestors 'none'; base-uri 'none';"
     " form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 REVALIDATE = "no-cache"

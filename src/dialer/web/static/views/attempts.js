@@ -5,8 +5,9 @@ import { duration, exactTime, plural } from "../format.js";
 import { badge, facts, when } from "../parts/bits.js";
 import { ladder } from "../parts/ladder.js";
 import { spoken, whoHungUp } from "../words.js";
+import { recordingParts } from "./recordings.js";
 
-export function attemptParts(attempt, traces) {
+export function attemptParts(attempt, traces, refresh) {
   return h(
     "section",
     { class: "attempt stack", "data-key": attempt.id },
@@ -32,6 +33,7 @@ export function attemptParts(attempt, traces) {
     attempt.legs.length
       ? attempt.legs.map((leg) => legParts(attempt, leg, traces))
       : h("p", { class: "muted" }, "No INVITE was sent."),
+    attempt.recordings.map((recording) => recordingParts(recording, refresh)),
     (attempt.conversation.transfers ?? []).map(transferParts),
   );
 }

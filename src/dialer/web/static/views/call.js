@@ -8,7 +8,7 @@ import { note } from "../parts/states.js";
 import { spoken } from "../words.js";
 import { attemptParts } from "./attempts.js";
 
-export function call({ parameters }) {
+export function call({ parameters, refresh }) {
   const api = `/v1/calls/${parameters.id}`;
   let title = "Call";
   let campaign = null;
@@ -23,11 +23,11 @@ export function call({ parameters }) {
       campaign = one.campaign_id;
       return { one, traces };
     },
-    render: ({ one, traces }) => page(api, one, traces),
+    render: ({ one, traces }) => page(api, one, traces, refresh),
   };
 }
 
-function page(api, one, traces) {
+function page(api, one, traces, refresh) {
   const kept = traces.legs.some((leg) => leg.messages.length);
   return h(
     "div",
@@ -48,7 +48,7 @@ function page(api, one, traces) {
     one.attempts.length
       ? card(
           one.attempts.length === 1 ? "One attempt" : plural(one.attempts.length, "attempt"),
-          [...one.attempts].reverse().map((attempt) => attemptParts(attempt, traces)),
+          [...one.attempts].reverse().map((attempt) => attemptParts(attempt, traces, refresh)),
         )
       : card("Attempts", h("p", { class: "muted" }, "No attempt was made yet.")),
   );
