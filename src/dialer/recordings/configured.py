@@ -28,10 +28,10 @@ def keys_of(settings: Config) -> RecordingKeys:
 def place_of(settings: Config) -> RecordingPlace:
     """Return where recordings are kept, without having looked there; raises ConfigError."""
     section = settings.recordings
-    bucket = section.bucket()
-    if bucket is None:
+    named = section.bucket()
+    if named is None:
         return FolderPlace(settings.path(Path(section.place)))
-    name, prefix = bucket
+    name, prefix = named
     access_key = settings.secret(
         env=section.access_key_env, file=section.access_key_file, needed_by="recordings"
     )
@@ -53,19 +53,21 @@ def place_of(settings: Config) -> RecordingPlace:
     # it belongs to the access key that stands beside it in the environment
     token_env = None if section.access_key_file else section.session_token_env
     token = settings.secret(env=token_env, file=None, needed_by="recordings")
-    return BucketPlace(
-        Bucket(
-            name=name,
-            prefix=prefix,
-            endpoint=section.endpoint,
-            region=section.region,
-            path_style=section.path_style,
-            access_key=access_key or "",
-            secret_key=secret_key or "",
-            session_token=token or "",
-            authorities=_authorities(settings),
-        )
+    bucket = Bucket(
+        name=name,
+        prefix=prefix,
+        endpoint=section.endpoint,
+        region=section.region,
+        path_style=section.path_style,
+        access_key=access_key or "",
+        secret_key=secret_key or "",
+        session_token=token or "",
+        authorities=_authorities(settings),
     )
+    try:
+        return BucketPlace(bucket)
+    except ValueError:  # of all that is given, it looks into the certificates alone
+        raise settings.mistake(("recordings", "ca_file"), "holds no certificate (PEM)") from None
 
 
 def _authorities(settings: Config) -> bytes:

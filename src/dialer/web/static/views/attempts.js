@@ -30,10 +30,10 @@ export function attemptParts(attempt, traces, refresh) {
         attempt.rule ? [", decided by the rule ", h("code", null, attempt.rule)] : null,
       ),
     ),
+    attempt.recordings.map((recording) => recordingParts(recording, refresh)),
     attempt.legs.length
       ? attempt.legs.map((leg) => legParts(attempt, leg, traces))
       : h("p", { class: "muted" }, "No INVITE was sent."),
-    attempt.recordings.map((recording) => recordingParts(recording, refresh)),
     (attempt.conversation.transfers ?? []).map(transferParts),
   );
 }
