@@ -81,6 +81,35 @@ async def test_a_trunk_that_refuses_our_credentials_pauses_the_campaigns_on_it_a
     assert not await paused(scene, both)
 
 
+async def test_a_trunk_without_funds_pauses_the_campaigns_on_it_alone_and_once_paid_gets_the_rest(
+    scene,
+):
+    broke = scene.trunk("broke", max_calls=1)
+    await scene.node("one", broke, scene.trunk())
+    refused, rest = without_cause(402, 3), numbers_of("2000", 10)
+    alone = await scene.campaign([*refused, *rest], trunks=("broke",), max_attempts=3)
+    found = await eventually(lambda: paused(scene, alone))
+    assert found.pause_reason == "system_failure"
+    assert "broke: it refused 3 calls in a row (trunk_no_funds)" in found.pause_detail
+    assert "mend credentials or account there, then resume" in found.pause_detail
+    assert (await event_of_pause(scene, alone))["detail"] == found.pause_detail
+    assert scene.ledger.calls_per_number() == dict.fromkeys(refused, 1)
+    assert await scene.statuses(alone) == {"retry_scheduled": 3, "planned": 10}
+    assert await scene.outcomes(alone) == {"trunk_no_funds": 3}
+    assert await scene.pool.fetchval("SELECT sum(attempts_counted) FROM calls") == 0
+    both = await scene.campaign(numbers_of("2001", 5), trunks=("broke", TRUNK))
+    await scene.tried(both)
+    assert await scene.statuses(both) == {"answered": 5}
+    assert not await paused(scene, both)
+    # the bill is paid, and the hold over: the call that proves the trunk brings it back
+    broke.health.held_until = 0.0
+    await scene.act(alone, CampaignAction.RESUME)
+    await scene.tried(alone)
+    assert await scene.statuses(alone) == {"retry_scheduled": 3, "answered": 10}
+    assert broke.health.reason == ""
+    await scene.wire_agrees()
+
+
 async def test_a_campaign_none_of_whose_trunks_is_usable_is_paused_after_its_time(scene):
     thresholds = Thresholds(trunks_unusable=dt.timedelta(seconds=2))
     await scene.node("one", scene.trunk(max_calls=5), pauses=thresholds)
