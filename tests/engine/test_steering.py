@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import time
 
+import pytest
 from tests.engine.scene import eventually, numbers_of
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CampaignStatus
+from dialer.store import calls, campaigns
+from dialer.store.records import DEFAULT_ACCOUNT
 
 LATE = 0.1  # seconds after a pause was acknowledged in which an INVITE may still leave
 QUIET = 0.6  # seconds of which a good many turns of the engine fall
@@ -132,6 +136,37 @@ async def test_finish_with_hang_up_ends_what_is_up(scene):
         "completed_without_answer"
     }
     assert {record.finals[-1] for record in scene.ledger.calls.values() if record.cancels} == {487}
+    await scene.wire_agrees()
+
+
+@pytest.mark.parametrize("hang_up", [False, True])
+async def test_deleting_finishes_and_the_calls_that_are_up_are_recorded_to_their_end(
+    scene, hang_up
+):
+    await scene.node()
+    campaign = await scene.campaign(
+        [*numbers_of("2000", 5), *numbers_of("1800", 5), *numbers_of("20011", 20)],
+        max_attempts=3,
+        max_simultaneous_calls=10,
+        ring_timeout_seconds=60 if hang_up else 3,
+        on_answer={"kind": "hang_up", "after_seconds": 60 if hang_up else 3},
+    )
+    await up(scene, campaign, talking=5, ringing=5)
+    gone = await scene.act(campaign, CampaignAction.DELETE, hang_up=hang_up)
+    assert (gone.status, gone.deleted_at is None) == (CampaignStatus.FINISHED, False)
+    assert await scene.statuses(campaign) == {"in_progress": 10, "not_dialed": 20}
+    await scene.tried(campaign)
+    assert await scene.statuses(campaign) == {
+        "answered": 5,
+        "completed_without_answer": 5,
+        "not_dialed": 20,
+    }
+    expected = {"cancelled": 10} if hang_up else {"answered": 5, "no_answer": 5}
+    assert await scene.outcomes(campaign) == expected
+    assert len(scene.ledger.calls) == 10
+    dialogs = await calls.list_page(scene.pool, DEFAULT_ACCOUNT, limit=100)
+    assert collections.Counter(one.status for one in dialogs) == await scene.statuses(campaign)
+    assert await campaigns.list_page(scene.pool, DEFAULT_ACCOUNT) == []
     await scene.wire_agrees()
 
 
