@@ -45,13 +45,21 @@ async def test_a_trunk_has_never_more_calls_up_than_it_may_over_all_campaigns(sc
 
 
 @ENGINES
-@pytest.mark.parametrize("limited", ["trunk", "campaign"])
-async def test_calls_per_second_are_kept(scene, engines, limited):
+@pytest.mark.parametrize(
+    ("of_trunk", "of_campaign"),
+    [
+        (40, {}),
+        (400, {"calls_per_second": 40}),
+        (400, {"calls_per_minute": 40 * 60}),
+        (400, {"calls_per_second": 200, "calls_per_minute": 40 * 60}),  # the lower one holds
+        (400, {"calls_per_second": 40, "calls_per_minute": 200 * 60}),
+    ],
+)
+async def test_calls_per_second_and_per_minute_are_kept(scene, engines, of_trunk, of_campaign):
     rate = 40
-    of_trunk, of_campaign = (rate, None) if limited == "trunk" else (400, rate)
     for name in range(engines):
         await scene.node(f"node-{name}", scene.trunk(calls_per_second=of_trunk), lease=2.0)
-    campaign = await scene.campaign(numbers_of("4860", 120), calls_per_second=of_campaign)
+    campaign = await scene.campaign(numbers_of("4860", 120), **of_campaign)
     await scene.tried(campaign)
     burst = rate / 10
     assert scene.ledger.peak_invites(1.0) <= (rate + burst) * JITTER
