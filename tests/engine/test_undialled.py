@@ -7,7 +7,9 @@ import asyncio
 from tests.engine.scene import TRUNK, eventually, free_even_port, numbers_of
 
 from dialer.sip.identity import HostPort
-from dialer.store.records import NewCall
+from dialer.store import accounts, do_not_call
+from dialer.store.account_records import NewListing
+from dialer.store.records import DEFAULT_ACCOUNT, NewCall
 from dialer.ua.agent import UserAgent, UserAgentSettings
 from dialer.ua.call import CallRequest, Trunk
 
@@ -30,6 +32,63 @@ async def test_a_number_that_cannot_be_dialled_ends_without_an_invite(scene):
         assert (attempt.outcome, attempt.rule) == ("invalid_number", "number-not-dialable")
         assert (attempt.legs, attempt.counted) == ((), True)
     assert scene.ledger.calls_per_number() == {"+15552000000": 1}
+
+
+async def test_what_the_account_may_not_call_ends_without_an_invite_and_its_record_says_why(scene):
+    await accounts.change(
+        scene.pool, DEFAULT_ACCOUNT, {"unique_users": 1, "allowed_prefixes": ("+1555",)}
+    )
+    await do_not_call.add(
+        scene.pool, DEFAULT_ACCOUNT, [NewListing("+15552000001", reason="asked so")], "person"
+    )
+    await scene.node()
+    listed = ["+15552000001", "+4930123456", "+15552000000", "+15552000002"]
+    campaign = await scene.campaign(listed, max_attempts=3)
+    await scene.tried(campaign)
+    assert await scene.statuses(campaign) == {
+        "not_dialed": 2,
+        "answered": 1,
+        "plan_limit_exceeded": 1,
+    }
+    expected = {
+        "+15552000001": ("not_dialed", "suppressed", "suppressed", "asked so"),
+        "+4930123456": ("not_dialed", "suppressed", "suppressed", "may not call +4930123456"),
+        "+15552000002": ("plan_limit_exceeded", "plan_limit_exceeded", "plan-limit", "1 unique"),
+    }
+    found = await scene.calls(campaign)
+    for number, (status, outcome, rule, why) in expected.items():
+        call, (attempt,) = found[number].call, found[number].attempts
+        assert (call.status, attempt.status) == (status, status)
+        assert (attempt.outcome, attempt.rule) == (outcome, rule)
+        assert why in attempt.detail
+        assert (attempt.legs, attempt.counted, call.attempts_counted) == ((), False, 0)
+        assert (call.due, call.phase) == (None, None)
+    told = await scene.pool.fetch(
+        "SELECT k.number, e.kind FROM events e JOIN calls k ON k.id = e.call_id"
+        " WHERE e.kind <> 'call.in_progress' AND e.campaign_id = $1",
+        campaign,
+    )
+    assert {row["number"]: row["kind"] for row in told} == {
+        "+15552000000": "call.answered",
+        **{number: f"call.{status}" for number, (status, *_) in expected.items()},
+    }
+    # who has a place already is called again
+    again = await scene.campaign(["+15552000000"])
+    await scene.tried(again)
+    assert await scene.statuses(again) == {"answered": 1}
+    assert scene.ledger.calls_per_number() == {"+15552000000": 2}
+
+
+async def test_who_answers_607_is_not_called_again_by_any_campaign(scene):
+    await scene.node()
+    campaign = await scene.campaign(["+15556070000"], max_attempts=3)
+    await scene.tried(campaign)
+    assert await scene.outcomes(campaign) == {"unwanted": 1}
+    later = await scene.campaign(["+15556070000"], max_attempts=3)
+    await scene.tried(later)
+    assert await scene.statuses(later) == {"not_dialed": 1}
+    assert await scene.outcomes(later) == {"suppressed": 1}
+    assert scene.ledger.calls_per_number() == {"+15556070000": 1}
 
 
 async def test_a_prompt_that_is_missing_ends_the_call_as_a_failure_of_the_bot(scene, logged):
