@@ -10,7 +10,7 @@ import pytest
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.status import CallStatus, CampaignStatus, PauseReason
 from dialer.config_bots import Bots, BotSecret
-from dialer.store import campaigns
+from dialer.store import accounts, campaigns
 from dialer.store.records import PauseNote
 
 SETTINGS = {"name": "Spring", "caller_ids": ["+4930123456"], "trunks": ["pbx"]}
@@ -370,6 +370,22 @@ async def test_a_pause_by_the_system_says_why(api, pool):
     read = await api("GET", path)
     assert read["pause_reason"] == "system_failure"
     assert read["pause_detail"] == note.detail
+
+
+async def test_resume_without_minutes_left_is_refused_with_the_reason_and_changes_nothing(
+    api, pool
+):
+    path = await api.campaign()
+    await api("POST", f"{path}/start")
+    await api("POST", f"{path}/pause")
+    before = await api("GET", path)
+    await accounts.change(pool, 1, {"minutes": 0})
+    problem = await api("POST", f"{path}/resume", 409)
+    assert "the 0 minutes of the account's plan are used up" in problem["detail"]
+    assert "raise the limit, or wait for the next period" in problem["detail"]
+    assert await api("GET", path) == before
+    await accounts.change(pool, 1, {"minutes": 1})
+    assert (await api("POST", f"{path}/resume"))["status"] == "in_progress"
 
 
 REFUSED = [

@@ -11,12 +11,20 @@ from tests.db import scene
 
 from dialer.campaign.evidence import LocalCause
 from dialer.campaign.moves import CampaignAction
-from dialer.campaign.status import CallStatus, Phase
-from dialer.store import campaigns, do_not_call, numbers, plan_limits, promotion, queue
+from dialer.campaign.status import CallStatus, PauseReason, Phase
+from dialer.store import (
+    automatic_pause,
+    campaigns,
+    do_not_call,
+    numbers,
+    plan_limits,
+    promotion,
+    queue,
+)
 from dialer.store.account_records import NewListing
 from dialer.store.attempt_records import LegProgress
 from dialer.store.errors import Refused
-from dialer.store.records import DEFAULT_ACCOUNT, NewCall
+from dialer.store.records import DEFAULT_ACCOUNT, NewCall, PauseNote
 
 NO_ANSWER = scene.verdict("no_answer", CallStatus.COMPLETED_WITHOUT_ANSWER)
 
@@ -82,6 +90,44 @@ async def test_resume_is_refused_while_no_minutes_are_left_and_nothing_changes(p
     await plan(pool, minutes=2)
     resumed = await scene.act(pool, campaign, CampaignAction.RESUME)
     assert resumed.status == "in_progress"
+
+
+async def test_a_new_period_makes_resume_possible_and_nothing_resumes_by_itself(pool):
+    await plan(pool, minutes=1, period="day")
+    campaign = await scene.campaign(pool, 2)
+    node = await lasting_node(pool)
+    await node.end(await node.dial_all(campaign, 1), answered=True, talk_seconds=60)
+    [found] = await automatic_pause.out_of_minutes(pool)
+    assert found.campaign_ids == (campaign.id,)
+    note = PauseNote(PauseReason.OUT_OF_MINUTES, "the minutes are used up")
+    await scene.act(pool, campaign, CampaignAction.PAUSE, pause=note)
+    begins = found.account.period.ends_at
+    a_moment = dt.timedelta(seconds=1)
+    with pytest.raises(Refused, match=f"until {begins:%Y-%m-%d %H:%M} UTC"):
+        await scene.act(pool, campaign, CampaignAction.RESUME, now=begins - a_moment)
+    await promotion.start_due_campaigns(pool, now=begins + scene.HOUR)
+    await promotion.promote(pool, full=True, now=begins + scene.HOUR)
+    assert await node.claim(campaign, now=begins + scene.HOUR) == []
+    assert (await campaigns.get(pool, DEFAULT_ACCOUNT, campaign.id)).status == "paused"
+    resumed = await scene.act(pool, campaign, CampaignAction.RESUME, now=begins)
+    assert (resumed.status, resumed.pause_reason) == ("in_progress", None)
+    await promotion.promote(pool, full=True, now=begins)
+    assert len(await node.claim(campaign, now=begins)) == 1
+
+
+async def test_a_new_period_has_all_its_unique_users_anew(pool):
+    await plan(pool, unique_users=1, period="day")
+    campaign = await scene.campaign(pool, 2)
+    node = await lasting_node(pool)
+    await node.end(await node.dial_all(campaign, 1), answered=True, talk_seconds=1)
+    async with pool.acquire() as connection:
+        begins = (await plan_limits.read(connection, DEFAULT_ACCOUNT)).period.ends_at
+    await promotion.promote(pool, full=True, now=begins)
+    [call] = await node.claim(campaign, now=begins)
+    assert call.refused is None
+    await node.end(await node.dial([call]), answered=True, talk_seconds=1)
+    used = await pool.fetch("SELECT unique_users FROM usage ORDER BY period")
+    assert [row["unique_users"] for row in used] == [1, 1]
 
 
 async def test_a_place_is_reserved_kept_when_answered_and_given_back_when_not(pool):
