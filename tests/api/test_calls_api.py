@@ -7,7 +7,7 @@ import structlog
 from tests.db import scene
 
 from dialer.campaign.moves import CampaignAction
-from dialer.store import campaigns, deadlines, promotion
+from dialer.store import campaigns, deadlines, promotion, schedules
 
 NUMBER = "16502530000"
 TRUNKS = {"pbx": 10}
@@ -121,6 +121,17 @@ async def test_what_cannot_be_done_is_refused_and_nothing_is_added(job, pool, ph
     assert refused["errors"][0]["pointer"] == pointer
     assert says in refused["errors"][0]["detail"]
     assert await pool.fetchval("SELECT count(*) FROM calls") == 0
+
+
+async def test_phones_with_more_time_zones_than_a_campaign_may_have_are_refused_all_of_them(
+    job, pool, monkeypatch
+):
+    monkeypatch.setattr(schedules, "MOST", 1 + 2)
+    phones = [{"phone": 16502530000 + place, "gmtZone": f"GMT+{place}"} for place in range(3)]
+    problem = await job.add(*phones, expect=422)
+    assert problem["errors"] == [{"pointer": "/2", "detail": schedules.TOO_MANY}]
+    assert await pool.fetchval("SELECT count(*) FROM calls") == 0
+    assert len(await job.add(*phones[:2])) == 2
 
 
 async def test_a_campaign_is_paused_resumed_stopped_and_seen(job):

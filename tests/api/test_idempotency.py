@@ -313,6 +313,27 @@ async def test_a_list_that_broke_off_by_our_fault_goes_on_where_it_was(
     assert made["finished_at"] is not None
 
 
+async def test_rows_that_the_campaign_had_no_room_for_are_told_where_a_list_goes_on(
+    api, failing, monkeypatch
+):
+    monkeypatch.setattr("dialer.api.intake.BATCH", 2)
+    monkeypatch.setattr("dialer.api.list_upload.CSV_PIECE", 20)
+    monkeypatch.setattr("dialer.store.schedules.MOST", 1 + 1)
+    path = await api.campaign()
+    body = b"phone,time_zone\n" + b"".join(
+        b"+4930100000%d,%s\n" % (place, zone)
+        for place, zone in enumerate((b"+01:00", b"+02:00", b"x", b"+01:00", b"+02:00", b"+01:00"))
+    )
+    end = await failing("INSERT ON calls", "NEW.number = '+49301000005'")
+    await api("POST", f"{path}/numbers", 500, headers=CSV, data=body)
+    await end()
+    status, _, answer = await sent(api, "POST", f"{path}/numbers", CSV, data=body)
+    assert (status, answer["added"], answer["rejected"]) == (200, 3, 3)
+    assert [row["line"] for row in answer["rejected_rows"]] == [3, 4, 6]
+    (made,) = (await api("GET", f"{path}/imports"))["items"]
+    assert (made["added"], made["rejected"]) == (3, 3)
+
+
 async def test_a_do_not_call_list_goes_on_where_it_was(api, pool, failing, monkeypatch):
     monkeypatch.setattr("dialer.api.do_not_call.BATCH", 100)
     body = b"phone\nnobody\n+49301000003\n" + b"".join(

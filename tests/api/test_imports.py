@@ -7,6 +7,8 @@ import io
 
 import pytest
 
+from dialer.store import schedules
+
 CSV = {"Content-Type": "text/csv"}
 MIXED = (
     b"phone;name;phone_2;priority\n"
@@ -166,6 +168,30 @@ async def test_a_list_sets_time_zone_window_and_attempts_of_each_number(api, poo
         ("+4930123456", 7, 5400, ["+4930123499"], made, "-05:00", window),
         ("+4930123457", None, None, [], made, "Europe/Berlin", None),
     ]
+
+
+async def test_rows_with_more_time_zones_and_windows_than_a_campaign_may_have_are_told(
+    api, path, monkeypatch
+):
+    monkeypatch.setattr(schedules, "MOST", 1 + 2)
+    data = b"phone,time_zone\n" + b"".join(
+        b"+493012345%d,+0%d:00\n" % (place, place) for place in range(4)
+    )
+    for to, query in (("numbers", {"dry_run": "true"}), ("numbers", {})):
+        answer = await upload(api, path, data, to=to, **query)
+        assert (answer["added"], answer["rejected"]) == (2, 2)
+        assert [(row["line"], row["phone"]) for row in answer["rejected_rows"]] == [
+            (4, "+4930123452"),
+            (5, "+4930123453"),
+        ]
+        assert {row["reason"] for row in answer["rejected_rows"]} == {schedules.TOO_MANY}
+    rows = await skipped_rows(api, answer["import_id"])
+    assert [row["line"] for row in rows] == ["4", "5"]
+    checked = await upload(api, "/v1/lists", data, to="check")
+    assert (checked["added"], checked["rejected"]) == (2, 2)
+    given = [{"phone": "+4930123459", "time_zone": "+09:00"}, "+4930123458"]
+    answer = await api("POST", f"{path}/numbers", json=given)
+    assert (answer["added"], answer["rejected"]) == (0, 2)
 
 
 async def test_appending_to_a_running_campaign(api, path):

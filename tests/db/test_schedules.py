@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 
 from tests.db import scene
 
-from dialer.store import campaigns, numbers, promotion, queue, schedules
+from dialer.store import campaigns, dry_run, imports, numbers, promotion, queue, schedules
 from dialer.store.records import DEFAULT_ACCOUNT, NewCall
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -131,3 +132,61 @@ async def test_numbers_of_one_zone_share_a_schedule(pool):
     ids = [row["schedule_id"] for row in await pool.fetch("SELECT schedule_id FROM calls")]
     [found] = (await schedules.calendars(pool, ids, None)).values()
     assert found.zones == ("Europe/Berlin",)
+
+
+def in_zones(*hours, first=100):
+    """A number in each of the time zones at so many hours from UTC."""
+    return [
+        NewCall(f"+4930{first + place}", time_zone=f"+{hour:02}:00", line=place + 1)
+        for place, hour in enumerate(hours)
+    ]
+
+
+async def test_rows_beyond_the_schedules_that_a_campaign_may_have_are_rejected_and_the_rest_goes_in(
+    pool, monkeypatch
+):
+    monkeypatch.setattr(schedules, "MOST", 1 + 3)  # its own is one of them
+    made = await scene.campaign(pool)
+    new = [
+        *in_zones(1, 2, 1, 3, 4, 2),
+        NewCall("+4930200", time_zone="+03:00", windows=(window("09:00", "10:00"),), line=7),
+        NewCall("+491", dialable=False, time_zone="+05:00", line=8),
+        NewCall("+492", dialable=False, time_zone="+03:00", line=9),
+    ]
+    async with dry_run.begin(pool, DEFAULT_ACCOUNT, made.id) as check:
+        told = [await check(new[:5]), await check(new[5:])]
+    import_id = await imports.begin(pool, DEFAULT_ACCOUNT, made.id)
+    added = [
+        await numbers.add(pool, DEFAULT_ACCOUNT, made.id, batch, import_id=import_id)
+        for batch in (new[:5], new[5:])
+    ]
+    assert told == added
+    assert [(one.added, one.undialable) for one in added] == [(4, 0), (2, 1)]
+    assert [(row.line, row.number) for one in added for row in one.rejected] == [
+        (5, "+4930104"),
+        (7, "+4930200"),
+        (8, "+491"),
+    ]
+    found = await imports.get(pool, DEFAULT_ACCOUNT, import_id)
+    assert (found.added, found.undialable, found.rejected) == (6, 1, 3)
+    reasons = {row.reason async for row in imports.skipped(pool, DEFAULT_ACCOUNT, import_id)}
+    assert reasons == {schedules.TOO_MANY}
+    assert await schedules.count(pool, made.id) == 1 + 3
+    async with dry_run.begin(pool, DEFAULT_ACCOUNT, made.id) as check:
+        assert len((await check(in_zones(1, 2, 3, 4, first=300))).rejected) == 1
+    other = await scene.campaign(pool)  # each campaign has its own
+    assert (await numbers.add(pool, DEFAULT_ACCOUNT, other.id, in_zones(4, 5, 6))).added == 3
+
+
+async def test_lists_that_come_at_once_never_make_more_schedules_than_a_campaign_may_have(
+    pool, monkeypatch
+):
+    monkeypatch.setattr(schedules, "MOST", 1 + 5)
+    made = await scene.campaign(pool)
+    lists = [in_zones(hour, hour + 5, first=100 * (hour + 1)) for hour in range(5)]
+    reports = await asyncio.gather(
+        *(numbers.add(pool, DEFAULT_ACCOUNT, made.id, one) for one in lists)
+    )
+    assert sum(report.added for report in reports) == 5
+    assert sum(len(report.rejected) for report in reports) == 5
+    assert await schedules.count(pool, made.id) == 1 + 5

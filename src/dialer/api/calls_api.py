@@ -18,6 +18,7 @@ from dialer.campaign.number import NumberError, normalise
 from dialer.campaign.outcome import Outcome
 from dialer.campaign.status import CallStatus, CampaignStatus
 from dialer.store import calls_api, campaigns, deadlines, numbers
+from dialer.store.pool import transaction
 from dialer.store.records import NewCall
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ async def add_phones(request: web.Request) -> web.Response:
     context, campaign = await _open(request)
     given = await inputs.json_body(request, models.ADD_PHONES, context.settings)
     new = _new_calls(given, context)
-    await numbers.add(context.pool, campaign.account_id, campaign.id, new)
+    async with transaction(context.pool) as connection:
+        added = await numbers.add(connection, campaign.account_id, campaign.id, new)
+        if added.rejected:
+            raise invalid([(f"/{row.line - 1}", row.reason) for row in added.rejected], "body")
     ids = await calls_api.ids(
         context.pool,
         campaign.id,
@@ -200,6 +204,7 @@ def _new_calls(given: list[models.AddPhone], context: Context) -> list[NewCall]:
                 number.dialable,
                 number.problem,
                 one.payload,
+                line=place + 1,
                 priority=one.dialerPriority,
                 max_attempts=one.maxAttempts,
                 retry_interval_seconds=None if minutes is None else minutes * 60,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Self
 
 from dialer.api import models
 from dialer.campaign.list_row import RowProblem
-from dialer.store.numbers import undialable
 from dialer.store.records import NewCall, SkippedRow
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ LONGEST_SHOWN = 100  # characters of a rejected number
 class Intake:
     """Hands rows to `add` in batches; one is on its way while the next is gathered.
 
-    Rows up to the line `done` are in already: `counts` and `duplicate_rows` tell of them.
+    Rows up to the line `done` were put in already: the other arguments tell what became of them.
 
     async with Intake(add) as intake:
         await intake.put(rows)
@@ -41,6 +40,7 @@ class Intake:
         done: int = 0,
         counts: models.RowCounts | None = None,
         duplicate_rows: Sequence[models.DuplicateRow] = (),
+        rejected_rows: Sequence[models.RejectedRow] = (),
     ) -> None:
         self._add = add
         self._done = done
@@ -49,7 +49,7 @@ class Intake:
         self._under_way: asyncio.Task[None] | None = None
         self.counts = counts or models.RowCounts(added=0, duplicates=0, rejected=0, undialable=0)
         self.duplicate_rows = list(duplicate_rows)
-        self.rejected_rows: list[models.RejectedRow] = []
+        self.rejected_rows = list(rejected_rows)
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,9 +68,8 @@ class Intake:
         """Take rows, in order."""
         for row in rows:
             if row.line <= self._done:
-                if isinstance(row, RowProblem):
-                    self._report([SkippedRow(row.line, row.phone[:LONGEST_SHOWN], row.reason)])
-            elif isinstance(row, RowProblem):
+                continue
+            if isinstance(row, RowProblem):
                 phone = row.phone[:LONGEST_SHOWN]
                 self._rejected.append(SkippedRow(row.line, phone, row.reason))
             else:
@@ -98,27 +97,21 @@ class Intake:
 
     async def _deliver(self, batch: list[NewCall], rejected: list[SkippedRow]) -> None:
         report = await self._add(batch, rejected)
+        skipped = sorted([*rejected, *report.rejected], key=lambda row: row.line)
         counts = self.counts
         self.counts = models.RowCounts(
             added=counts.added + report.added,
             duplicates=counts.duplicates + len(report.duplicates),
-            rejected=counts.rejected,
-            undialable=counts.undialable + undialable(batch) - undialable(report.duplicates),
+            rejected=counts.rejected + len(skipped),
+            undialable=counts.undialable + report.undialable,
         )
-        room = MAX_REPORTED - len(self.duplicate_rows)
         self.duplicate_rows += [
-            models.DuplicateRow.model_validate(row) for row in report.duplicates[:room]
+            models.DuplicateRow.model_validate(row)
+            for row in report.duplicates[: MAX_REPORTED - len(self.duplicate_rows)]
         ]
-        self._report(rejected)
-
-    def _report(self, rejected: Sequence[SkippedRow]) -> None:
-        self.counts = self.counts.model_copy(
-            update={"rejected": self.counts.rejected + len(rejected)}
-        )
-        room = MAX_REPORTED - len(self.rejected_rows)
         self.rejected_rows += [
-            models.RejectedRow(line=row.line, phone=row.number, reason=row.reason)
-            for row in rejected[:room]
+            models.RejectedRow.model_validate(row)
+            for row in skipped[: MAX_REPORTED - len(self.rejected_rows)]
         ]
 
 

@@ -275,7 +275,7 @@ class RejectedRow(Answer):
     """A row that cannot be used: its line (its place in a JSON list), and why."""
 
     line: int
-    phone: str
+    phone: str = Field(validation_alias=AliasChoices("phone", "number"))
     reason: str
 
 

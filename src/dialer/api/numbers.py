@@ -125,22 +125,27 @@ async def _all(rows: Rows, first: Sequence[Row], intake: Intake) -> Problem | No
 
 
 async def _known(context: Context, account_id: int, import_id: int) -> dict[str, Any]:
-    """Return what an earlier try of a request has put in of its list, as Intake takes it.
-
-    Rows that cannot be used are told anew.
-    """
+    """Return what an earlier try of a request has put in of its list, as Intake takes it."""
     made = await imports.get(context.pool, account_id, import_id)
     counts = models.RowCounts(
-        added=made.added, duplicates=made.duplicates, rejected=0, undialable=made.undialable
+        added=made.added,
+        duplicates=made.duplicates,
+        rejected=made.rejected,
+        undialable=made.undialable,
     )
-    found: list[models.DuplicateRow] = []
+    duplicates: list[models.DuplicateRow] = []
+    rejected: list[models.RejectedRow] = []
+    told = min(made.duplicates, MAX_REPORTED) + min(made.rejected, MAX_REPORTED)
     async with contextlib.aclosing(imports.skipped(context.pool, account_id, import_id)) as skipped:
         async for row in skipped:
-            if len(found) == MAX_REPORTED:
+            if row.reason != numbers.DUPLICATE:
+                if len(rejected) < MAX_REPORTED:
+                    rejected.append(models.RejectedRow.model_validate(row))
+            elif len(duplicates) < MAX_REPORTED:
+                duplicates.append(models.DuplicateRow.model_validate(row))
+            if len(duplicates) + len(rejected) == told:
                 break
-            if row.reason == numbers.DUPLICATE:
-                found.append(models.DuplicateRow(line=row.line, phone=row.number))
-    return {"counts": counts, "duplicate_rows": found}
+    return {"counts": counts, "duplicate_rows": duplicates, "rejected_rows": rejected}
 
 
 async def _dry_run(

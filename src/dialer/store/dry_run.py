@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from dialer.store import imports
-from dialer.store.numbers import payload_json
+from dialer.store import imports, numbers, schedules
 from dialer.store.pool import session, transaction
-from dialer.store.records import AddReport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from dialer.store.pool import Connection, Database
-    from dialer.store.records import NewCall
+    from dialer.store.records import AddReport, NewCall
 
 # Of the connection alone, and no transaction stays open, so that nothing else waits or is held up.
 FORGET = "DROP TABLE IF EXISTS pg_temp.listed"
@@ -60,21 +58,33 @@ async def begin(
                 await imports.lock_open_campaign(connection, account_id, campaign_id)
         await connection.execute(FORGET)
         await connection.execute(REMEMBER)
+        fresh = {schedules.OF_CAMPAIGN} if campaign_id is None else set()
         try:
-            yield lambda new: _check(connection, campaign_id, new)
+            yield lambda new: _check(connection, campaign_id, new, fresh)
         finally:
             if not connection.is_closed():
                 await connection.execute(FORGET)
 
 
 async def _check(
-    connection: Connection, campaign_id: int | None, new: Sequence[NewCall]
+    connection: Connection,
+    campaign_id: int | None,
+    given: Sequence[NewCall],
+    fresh: set[schedules.Key],
 ) -> AddReport:
+    """Say of a batch what would become of it; `fresh` are the schedules that its list brings."""
+    keys = [numbers.schedule_of(row) for row in given]
+    # Without a campaign there are none.
+    there = await schedules.find(connection, campaign_id or 0, keys)
+    count = await schedules.count(connection, campaign_id or 0)
+    for key in keys:
+        if key not in there and count + len(fresh) < schedules.MOST:
+            fresh.add(key)
+    new, rejected = numbers.fit(given, keys, there.keys() | fresh)
     ranks = await connection.fetchval(
         CHECK,
         campaign_id,
         [call.number for call in new],
-        [payload_json(call.payload) for call in new],
+        [numbers.payload_json(call.payload) for call in new],
     )
-    duplicates = tuple(new[rank - 1] for rank in ranks or ())
-    return AddReport(added=len(new) - len(duplicates), duplicates=duplicates)
+    return numbers.report_of(new, ranks, rejected)

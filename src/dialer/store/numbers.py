@@ -12,7 +12,7 @@ from dialer.store.records import AddReport, SkippedRow
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from dialer.store.pool import Connection, Database
     from dialer.store.records import NewCall
@@ -74,45 +74,48 @@ async def add(
 ) -> AddReport:
     """Add calls in list order, due as soon as their window opens.
 
-    Those that are there already, with the same payload, are skipped. With `import_id` the import's
-    figures and skipped rows grow by this batch, `rejected` ones included. Raises `NotFound`, and
-    `CampaignClosed` for a finished campaign.
+    Those that are there already, with the same payload, are skipped; those that would be one
+    schedule too many are rejected. With `import_id` the import's figures and skipped rows grow by
+    this batch, `rejected` ones included. Raises `NotFound`, and `CampaignClosed` for a finished
+    campaign.
     """
     async with transaction(db) as connection:
         await imports.lock_open_campaign(connection, account_id, campaign_id)
-        duplicates = await _insert(connection, account_id, campaign_id, new, now, import_id)
-        report = AddReport(added=len(new) - len(duplicates), duplicates=duplicates)
+        report = await _insert(connection, account_id, campaign_id, new, now, import_id)
         if import_id is not None:
             await imports.count(
                 connection,
                 import_id,
                 added=report.added,
-                undialable=undialable(new) - undialable(duplicates),
-                duplicates=[SkippedRow(row.line, row.number, DUPLICATE) for row in duplicates],
-                rejected=rejected,
+                undialable=report.undialable,
+                duplicates=[
+                    SkippedRow(row.line, row.number, DUPLICATE) for row in report.duplicates
+                ],
+                rejected=[*rejected, *report.rejected],
             )
     return report
 
 
-def undialable(calls: Iterable[NewCall]) -> int:
-    """Count those whose number cannot exist."""
-    return sum(not call.dialable for call in calls)
+def schedule_of(row: NewCall) -> schedules.Key:
+    """Return what tells the schedule of a call from the others of its campaign."""
+    return schedules.key(row.time_zone or zone_of_number(row.number), row.windows)
 
 
 async def _insert(
     connection: Connection,
     account_id: int,
     campaign_id: int,
-    new: Sequence[NewCall],
+    given: Sequence[NewCall],
     now: dt.datetime | None,
     import_id: int | None,
-) -> tuple[NewCall, ...]:
-    """Insert a batch; return what was there already."""
-    if not new:
-        return ()
+) -> AddReport:
+    """Insert a batch; say what was there already, and for what there is no room."""
+    if not given:
+        return AddReport(0, ())
     await connection.execute(LOCK_LIST, campaign_id)
-    keys = [schedules.key(row.time_zone or zone_of_number(row.number), row.windows) for row in new]
-    schedule_ids = await schedules.ensure(connection, campaign_id, keys)
+    keys = [schedule_of(row) for row in given]
+    ids = await schedules.ensure(connection, campaign_id, keys)
+    new, rejected = fit(given, keys, ids)
     ranks = await connection.fetchval(
         ADD,
         account_id,
@@ -121,7 +124,7 @@ async def _insert(
         import_id,
         [row.number for row in new],
         [payload_json(row.payload) for row in new],
-        [schedule_ids[key] for key in keys],
+        [ids[key] for key in keys if key in ids],
         _column([None if row.dialable else rows.clean(row.problem) for row in new]),
         _column([row.priority or None for row in new]),
         _column([row.max_attempts for row in new]),
@@ -130,7 +133,37 @@ async def _insert(
         _column([row.not_before for row in new]),
         _column([row.not_after for row in new]),
     )
-    return tuple(new[rank - 1] for rank in ranks or ())
+    return report_of(new, ranks, rejected)
+
+
+def fit(
+    given: Sequence[NewCall], keys: Sequence[schedules.Key], known: Container[schedules.Key]
+) -> tuple[list[NewCall], tuple[SkippedRow, ...]]:
+    """Part the calls that have one of the known schedules from those for which there is no room."""
+    fitting, rejected = [], []
+    for row, key in zip(given, keys, strict=True):
+        if key in known:
+            fitting.append(row)
+        else:
+            rejected.append(SkippedRow(row.line, row.number, schedules.TOO_MANY))
+    return fitting, tuple(rejected)
+
+
+def report_of(
+    fitting: Sequence[NewCall], ranks: Sequence[int] | None, rejected: tuple[SkippedRow, ...]
+) -> AddReport:
+    """Report on a batch; those of the fitting calls that are there already are told by rank."""
+    duplicates = tuple(fitting[rank - 1] for rank in ranks or ())
+    return AddReport(
+        added=len(fitting) - len(duplicates),
+        duplicates=duplicates,
+        rejected=rejected,
+        undialable=_undialable(fitting) - _undialable(duplicates),
+    )
+
+
+def _undialable(calls: Iterable[NewCall]) -> int:
+    return sum(not call.dialable for call in calls)
 
 
 def _column(values: list[T | None]) -> list[T | None] | None:

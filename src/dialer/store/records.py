@@ -108,20 +108,26 @@ class NewCall:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class AddReport:
-    """How many calls were added, and which rows were already there (same number and payload)."""
-
-    added: int
-    duplicates: tuple[NewCall, ...]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class SkippedRow:
     """A row of a list that did not go in: its line, what stood for the number, and why."""
 
     line: int
     number: str
     reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AddReport:
+    """How many calls were added, and which rows were already there (same number and payload).
+
+    `rejected` are those for whose schedule the campaign has no room. `undialable` counts some of
+    those `added`.
+    """
+
+    added: int
+    duplicates: tuple[NewCall, ...]
+    rejected: tuple[SkippedRow, ...] = ()
+    undialable: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

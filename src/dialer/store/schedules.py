@@ -12,7 +12,7 @@ from dialer.campaign.windows import windows_of
 from dialer.store.pool import session, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from dialer.campaign.windows import Span
     from dialer.store import rows
@@ -32,6 +32,14 @@ JOIN schedules AS s ON s.campaign_id = $1 AND s.time_zone = n.time_zone
     AND md5(coalesce(s.windows::text, '')) = md5(coalesce(n.windows::jsonb::text, ''))
 ORDER BY n.rank
 """
+
+COUNT = "SELECT count(*) FROM schedules WHERE campaign_id = $1"
+MOST = 2000
+"""Schedules of a campaign: each is looked at whenever its open time ends, whoever waits in it."""
+TOO_MANY = (
+    f"its time zone and window would be one too many: a campaign has {MOST} different ones at the"
+    " most, its own among them; use fewer, or several campaigns"
+)
 
 CALENDAR = """
     s.id AS schedule_id, s.time_zone AS own_zone, s.windows AS own_windows, c.time_zone,
@@ -72,6 +80,8 @@ DELETE FROM ready WHERE campaign_id = $1
 
 Key = tuple[str, str | None]
 """A time zone and own windows as JSON; "" and None stand for the campaign's."""
+OF_CAMPAIGN: Key = ("", None)
+"""The schedule that a campaign has from its beginning."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,13 +97,32 @@ def key(time_zone: str, windows: Sequence[Mapping[str, Any]] | None) -> Key:
     return time_zone, None if windows is None else json.dumps([dict(one) for one in windows])
 
 
-async def ensure(connection: Connection, campaign_id: int, keys: Iterable[Key]) -> dict[Key, int]:
-    """Return the schedules of a campaign by their keys, made where they are missing."""
-    wanted = sorted(set(keys), key=lambda one: (one[0], one[1] or ""))
-    columns = [one[0] for one in wanted], [one[1] for one in wanted]
-    await connection.execute(ADD, campaign_id, *columns)
-    found = await connection.fetch(FIND, campaign_id, *columns)
+async def ensure(connection: Connection, campaign_id: int, keys: Collection[Key]) -> dict[Key, int]:
+    """Return the schedules of a campaign by their keys, made where they are missing.
+
+    Those for which it has no room (`MOST`) are not there. The list has to be locked.
+    """
+    found = await find(connection, campaign_id, keys)
+    missing = [one for one in dict.fromkeys(keys) if one not in found]
+    if missing:
+        room = max(0, MOST - await count(connection, campaign_id))
+        new = sorted(missing[:room], key=lambda one: (one[0], one[1] or ""))
+        await connection.execute(ADD, campaign_id, *_columns(new))
+        found |= await find(connection, campaign_id, new)
+    return found
+
+
+async def find(connection: Connection, campaign_id: int, keys: Collection[Key]) -> dict[Key, int]:
+    """Return those of the schedules that a campaign has already."""
+    wanted = list(set(keys))
+    found = await connection.fetch(FIND, campaign_id, *_columns(wanted))
     return {wanted[row["rank"] - 1]: row["id"] for row in found}
+
+
+async def count(connection: Connection, campaign_id: int) -> int:
+    """Return how many schedules a campaign has."""
+    counted: int = await connection.fetchval(COUNT, campaign_id)
+    return counted
 
 
 async def refresh(db: Database, quiet: Span | None, now: dt.datetime | None = None) -> int:
@@ -136,6 +165,10 @@ def calendar(row: rows.Row, quiet: Span | None = None) -> Calendar:
         countries=tuple(row["holidays"]),
         quiet=quiet,
     )
+
+
+def _columns(keys: Sequence[Key]) -> tuple[list[str], list[str | None]]:
+    return [one[0] for one in keys], [one[1] for one in keys]
 
 
 def _open_time(found: Calendar, now: dt.datetime) -> tuple[dt.datetime | None, dt.datetime, str]:
