@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import datetime as dt
 
 from tests.db import scene
 
-from dialer.store import campaigns, dry_run, imports, numbers, promotion, queue, schedules
+from dialer.campaign.moves import CampaignAction
+from dialer.campaign.status import CallStatus
+from dialer.store import (
+    campaigns,
+    clone,
+    dry_run,
+    imports,
+    numbers,
+    promotion,
+    queue,
+    requeue,
+    schedules,
+)
 from dialer.store.records import DEFAULT_ACCOUNT, NewCall
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -132,6 +145,61 @@ async def test_numbers_of_one_zone_share_a_schedule(pool):
     ids = [row["schedule_id"] for row in await pool.fetch("SELECT schedule_id FROM calls")]
     [found] = (await schedules.calendars(pool, ids, None)).values()
     assert found.zones == ("Europe/Berlin",)
+
+
+async def of_three_windows(pool):
+    """A campaign open at noon in the zone of each number, one of which has hours of its own."""
+    new = [
+        NewCall("+4930100"),
+        NewCall("+4930101", time_zone="Asia/Tokyo"),
+        NewCall("+4930102", windows=(window("18:00", "19:00"),)),
+    ]
+    return await campaign(pool, new, windows=(window("12:00", "13:00"),))
+
+
+async def hours_of(pool, of):
+    """At which hours of a day (UTC) each number of a campaign is ready."""
+    found = collections.defaultdict(list)
+    for hour in range(24):
+        at = NOON.replace(day=3, hour=hour)
+        promoted = await ready(pool, at)
+        mine = await pool.fetch("SELECT number FROM calls WHERE campaign_id = $1", of.id)
+        for number in {row["number"] for row in mine} & set(promoted):
+            found[number].append(hour)
+    return found
+
+
+OF_EACH = {"+4930101": [3], "+4930100": [10], "+4930102": [16]}
+
+
+async def test_the_calls_of_a_clone_keep_their_hours(pool):
+    made = await of_three_windows(pool)
+    assert await hours_of(pool, made) == OF_EACH
+    await scene.act(pool, made, CampaignAction.FINISH)
+    again, added = await clone.clone(
+        pool, DEFAULT_ACCOUNT, made.id, "Again", "all", NOON - dt.timedelta(days=1)
+    )
+    assert added == 3
+    await scene.act(pool, again, CampaignAction.START)
+    assert await hours_of(pool, again) == OF_EACH
+
+
+async def test_requeued_calls_wait_for_their_hours(pool):
+    made = await of_three_windows(pool)
+    node = await scene.node(pool)
+    await pool.execute("UPDATE nodes SET lease_until = 'infinity'")
+    given_up = scene.verdict("busy", CallStatus.COMPLETED_WITHOUT_ANSWER)
+    for hour in (3, 10, 16):
+        at = NOON.replace(hour=hour)
+        await ready(pool, at)
+        [claimed] = await node.claim(made, now=at)
+        await node.end(await node.dial([claimed]), given_up)
+    assert await scene.statuses(pool, made) == {"completed_without_answer": 3}
+    midnight = NOON.replace(day=3, hour=0)
+    statuses = [CallStatus.COMPLETED_WITHOUT_ANSWER]
+    assert await requeue.requeue(pool, DEFAULT_ACCOUNT, made.id, statuses, now=midnight) == 3
+    assert await node.claim(made, now=midnight) == []
+    assert await hours_of(pool, made) == OF_EACH
 
 
 def in_zones(*hours, first=100):
