@@ -109,6 +109,18 @@ async def test_its_numbers_come_as_planned_and_never_tried(pool, which, expected
     assert next_numbers == [(number,) for number in expected]
 
 
+async def test_a_last_time_that_has_passed_is_not_cloned_and_one_to_come_is(pool):
+    campaign = await scene.campaign(pool)
+    passed, to_come = scene.soon(-1), scene.soon(1)
+    rows = [NewCall("+49301", not_after=passed), NewCall("+49302", not_after=to_come)]
+    await scene.numbers.add(pool, DEFAULT_ACCOUNT, campaign.id, rows)
+    made, _ = await cloned(pool, campaign, "all")
+    assert await listed(pool, made, "number", "not_after") == [
+        ("+49301", None),
+        ("+49302", to_come),
+    ]
+
+
 async def columns_of(pool, campaign, own):
     rows = await listed(pool, campaign, "number", *own)
     return [row[0] for row in rows], [row[1:] for row in rows]

@@ -34,7 +34,7 @@ CALL_STATE = frozenset({
     "due", "attempts", "attempts_counted", "technical_in_a_row", "declined", "last_outcome",
     "last_rule", "last_final_status", "created_at", "updated_at", "schedule_id", "import_id",
     "next_number", "period", "reserves", "requeued", "erased_at",
-    "cancelled_at",
+    "cancelled_at", "not_after",
 })  # fmt: skip
 
 COLUMNS = """
@@ -79,10 +79,11 @@ WITH looked_at AS MATERIALIZED (
         AND s.windows IS NOT DISTINCT FROM theirs.windows
     WHERE c.erased_at IS NULL AND ($5 = 'all' OR c.status <> 'answered')
 ), added AS (
-    INSERT INTO calls (campaign_id, position, schedule_id, next_number, due, <columns>)
-    SELECT $2, last.position + rank, own_schedule, number, coalesce($6::timestamptz, now()),
-        <columns>
-    FROM last, wanted
+    INSERT INTO calls
+        (campaign_id, position, schedule_id, next_number, due, not_after, <columns>)
+    SELECT $2, last.position + rank, own_schedule, number, moment.now,
+        CASE WHEN not_after > moment.now THEN not_after END, <columns>
+    FROM last, wanted, (SELECT coalesce($6::timestamptz, now()) AS now) AS moment
     ORDER BY rank
     ON CONFLICT (campaign_id, number, md5(payload::text)) DO NOTHING
     RETURNING id
@@ -109,8 +110,8 @@ async def clone(
 ) -> tuple[Campaign, int]:
     """Make a draft with the same settings; return it, and how many numbers it got.
 
-    The numbers come as planned and never tried, in list order, in batches; those whose person was
-    erased do not. With `progress` it goes on from where an earlier try ended. Raises `NotFound`,
+    The numbers come as planned and never tried, in list order, in batches, without last times that
+    have passed; those whose person was erased do not come. With `progress` it goes on from where an earlier try ended. Raises `NotFound`,
     also for a deleted campaign; a finished one can be cloned.
     """
     progress = progress or Progress()
