@@ -111,8 +111,8 @@ async def clone(
     """Make a draft with the same settings; return it, and how many numbers it got.
 
     The numbers come as planned and never tried, in list order, in batches, without last times that
-    have passed; those whose person was erased do not come. With `progress` it goes on from where an earlier try ended. Raises `NotFound`,
-    also for a deleted campaign; a finished one can be cloned.
+    have passed; those whose person was erased do not come. With `progress` it goes on from where an
+    earlier try ended. Raises `NotFound`, also for a deleted campaign; a finished one can be cloned.
     """
     progress = progress or Progress()
     if progress.state is None:
