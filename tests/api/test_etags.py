@@ -98,3 +98,40 @@ async def test_a_change_with_key_and_tag_is_repeated_and_not_refused(api):
     headers = {"If-Match": await tag_of(api, path), "Idempotency-Key": "a"}
     first = await tag_of(api, path, "PATCH", json={"name": "One"}, headers=headers)
     assert await tag_of(api, path, "PATCH", json={"name": "One"}, headers=headers) == first
+
+
+@pytest.fixture
+async def webhook(api):
+    """The path of a receiver."""
+    made = await api("POST", "/v1/webhooks", 201, json={"url": "https://hooks.example.com/a"})
+    return f"/v1/webhooks/{made['id']}"
+
+
+async def test_a_webhook_is_changed_and_deleted_only_as_it_was_read(api, pool, webhook):
+    read = await tag_of(api, webhook)
+    headers = {"If-Match": read}
+    changed = await tag_of(api, webhook, "PATCH", json={"kinds": ["call.*"]}, headers=headers)
+    for method, body in (("PATCH", {"description": "X"}), ("DELETE", None)):
+        problem = await refused(api, webhook, read, method, json=body)
+        assert "has changed since it was read" in problem["detail"]
+    assert (await api("GET", webhook))["kinds"] == ["call.*"]
+    # how it fares is no change of a person's
+    await pool.execute("UPDATE webhook_endpoints SET failures = 3")
+    again = await tag_of(
+        api, webhook, "PATCH", json={"enabled": False}, headers={"If-Match": changed}
+    )
+    await refused(api, webhook, changed, json={"enabled": True})
+    await refused(api, webhook, '"1"', "DELETE", json=None)
+    await api("DELETE", webhook, 204, headers={"If-Match": again})
+    await api("DELETE", webhook, 404, headers={"If-Match": again})
+
+
+async def test_of_two_who_change_a_webhook_at_once_one_is_refused(api, webhook):
+    tag = await tag_of(api, webhook)
+
+    async def change(description):
+        headers, body = {"If-Match": tag}, {"description": description}
+        async with api.client.patch(webhook, json=body, headers=headers) as response:
+            return response.status
+
+    assert sorted(await asyncio.gather(change("One"), change("Two"))) == [200, 412]

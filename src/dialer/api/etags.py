@@ -1,8 +1,8 @@
 """Conditional requests (RFC 9110, 13): If-None-Match for what is read, If-Match for changes.
 
-An entity tag is a hash of the answer, before which a campaign has its version: `"7-5f3a…"`.
-If-Match looks at the version alone, since the counts of a campaign change all the time, and what a
-person changes does not.
+An entity tag is a hash of the answer, before which campaigns and webhooks have their version:
+`"7-5f3a…"`. If-Match looks at the version alone, since the counts of a campaign change all the
+time, and what a person changes does not.
 """
 
 from __future__ import annotations

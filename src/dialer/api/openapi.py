@@ -85,7 +85,7 @@ _PARAMETERS: JsonObject = {
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The ETag of the campaign as it was read: 412 where it has changed since.",
+        "description": "The ETag of what was read: 412 where it has changed since.",
         "schema": {"type": "string"},
     },
     "IfNoneMatch": {

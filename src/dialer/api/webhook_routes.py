@@ -54,6 +54,7 @@ WEBHOOK_ROUTES = (
         bodies={JSON: webhook_models.WEBHOOK_CHANGES},
         refusals={**NO_WEBHOOK, 409: "It is there for campaigns, which have its address"},
         role=Role.ADMIN,
+        versioned=True,
     ),
     Route(
         "DELETE",
@@ -65,6 +66,7 @@ WEBHOOK_ROUTES = (
         status=204,
         refusals={**NO_WEBHOOK, 409: "A campaign has its address as webhook_url"},
         role=Role.ADMIN,
+        versioned=True,
     ),
     Route(
         "POST",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from dialer.api import inputs, models, webhook_models
+from dialer.api import etags, inputs, models, webhook_models
 from dialer.api.context import Context, account_of, answer, context_of, progress_of
-from dialer.api.problem import invalid
+from dialer.api.problem import Problem, invalid
 from dialer.store import webhook_deliveries, webhook_endpoints, webhook_secrets
+from dialer.store.errors import VersionConflict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dialer.store.webhook_records import Delivery, Endpoint
 
 
@@ -55,7 +59,7 @@ async def read(request: web.Request) -> web.Response:
     found = await webhook_endpoints.get(
         context_of(request).pool, account_of(request), _webhook_id(request)
     )
-    return answer(_shown(found))
+    return _told(found)
 
 
 async def change(request: web.Request) -> web.Response:
@@ -67,17 +71,26 @@ async def change(request: web.Request) -> web.Response:
         raise invalid([("", "names nothing to change")], "body")
     if "url" in named:
         _check_url(asked.url, context)
-    changed = await webhook_endpoints.change(
-        context.pool, account_of(request), _webhook_id(request), asked.model_dump(include=named)
-    )
-    return answer(_shown(changed))
+    with _as_read():
+        changed = await webhook_endpoints.change(
+            context.pool,
+            account_of(request),
+            _webhook_id(request),
+            asked.model_dump(include=named),
+            versions=etags.versions(request),
+        )
+    return _told(changed)
 
 
 async def delete(request: web.Request) -> web.Response:
     """Delete a receiver with its deliveries."""
-    await webhook_endpoints.delete(
-        context_of(request).pool, account_of(request), _webhook_id(request)
-    )
+    with _as_read():
+        await webhook_endpoints.delete(
+            context_of(request).pool,
+            account_of(request),
+            _webhook_id(request),
+            versions=etags.versions(request),
+        )
     return web.Response(status=204)
 
 
@@ -180,6 +193,22 @@ def _check_url(url: str, context: Context) -> None:
         context.settings.webhook_rules.check(url)
     except ValueError as error:
         raise invalid([("/url", str(error))], "body") from None
+
+
+@contextlib.contextmanager
+def _as_read() -> Iterator[None]:
+    """Answer 412 where a receiver is no longer as If-Match says."""
+    try:
+        yield
+    except VersionConflict as conflict:
+        raise Problem(412, str(conflict)) from None
+
+
+def _told(endpoint: Endpoint) -> web.Response:
+    """Return a receiver with the tag of its version."""
+    response = answer(_shown(endpoint))
+    response.headers["ETag"] = etags.of_version(endpoint.version)
+    return response
 
 
 def _shown(endpoint: Endpoint) -> webhook_models.Webhook:

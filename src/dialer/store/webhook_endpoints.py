@@ -6,13 +6,13 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from dialer.store import rows, webhook_queue, webhook_secrets
-from dialer.store.errors import NotFound, Refused
+from dialer.store.errors import NotFound, Refused, VersionConflict
 from dialer.store.pool import session, transaction
 from dialer.store.webhook_records import Endpoint
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from dialer.store.pool import Connection, Database
     from dialer.store.secret_box import SecretBox
@@ -110,14 +110,16 @@ async def change(
     endpoint_id: int,
     changes: Mapping[str, Any],
     now: dt.datetime | None = None,
+    *,
+    versions: Collection[int] | None = None,
 ) -> Endpoint:
     """Change `url`, `description`, `kinds` or `enabled`, those that are named.
 
-    Raises `NotFound`, and `Refused` for the
+    Raises `NotFound`, `VersionConflict` where it has none of the `versions`, and `Refused` for the
     address of one that is there for campaigns.
     """
     async with transaction(db) as connection:
-        old = await _found(connection, account_id, endpoint_id, lock=True)
+        old = await _locked(connection, account_id, endpoint_id, versions)
         if old.of_campaigns and changes.get("url", old.url) != old.url:
             raise Refused("this webhook is there for the webhook_url of campaigns; change it there")
         now = now or await connection.fetchval("SELECT clock_timestamp()")
@@ -135,17 +137,31 @@ async def change(
         return await _found(connection, account_id, endpoint_id)
 
 
-async def delete(db: Database, account_id: int, endpoint_id: int) -> None:
+async def delete(
+    db: Database, account_id: int, endpoint_id: int, *, versions: Collection[int] | None = None
+) -> None:
     """Delete a receiver with all its deliveries.
 
-    Raises `NotFound`, and `Refused` while a campaign names its address.
+    Raises `NotFound`, `VersionConflict` where it has none of the `versions`, and `Refused` while a
+    campaign names its address.
     """
     async with transaction(db) as connection:
-        old = await _found(connection, account_id, endpoint_id, lock=True)
+        old = await _locked(connection, account_id, endpoint_id, versions)
         if old.of_campaigns and (used := await connection.fetchval(USED, account_id, old.url)):
             raise Refused(f"campaign {used} has its address as webhook_url; set that to null first")
         await connection.execute("DELETE FROM webhook_secrets WHERE endpoint_id = $1", endpoint_id)
         await connection.execute(DELETE, endpoint_id)
+
+
+async def _locked(
+    connection: Connection, account_id: int, endpoint_id: int, versions: Collection[int] | None
+) -> Endpoint:
+    found = await _found(connection, account_id, endpoint_id, lock=True)
+    if versions is not None and found.version not in versions:
+        raise VersionConflict(
+            f"webhook {endpoint_id} has changed since it was read; read it again, and decide anew"
+        )
+    return found
 
 
 async def _found(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -37,6 +39,12 @@ class Endpoint:
     def enabled(self) -> bool:
         """Whether events are sent to it."""
         return self.disabled_at is None
+
+    @property
+    def version(self) -> int:
+        """A number that tells one state of what a person changes from another."""
+        told = json.dumps([self.url, self.kinds, self.description, self.enabled])
+        return int.from_bytes(hashlib.sha256(told.encode()).digest()[:6])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
