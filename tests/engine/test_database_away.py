@@ -102,6 +102,62 @@ async def test_calls_go_on_through_an_outage_longer_than_the_lease(fragile, own_
     await fragile.wire_agrees()
 
 
+# What a server says of every statement that writes, once there is no room, or the disk fails.
+FAILING_DISK = """
+CREATE FUNCTION failing_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'could not extend file' USING ERRCODE = '{error}';
+END $$;
+DO $$
+DECLARE written name;
+BEGIN
+    FOR written IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE format('CREATE TRIGGER failing_disk BEFORE INSERT OR UPDATE OR DELETE ON %I'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION failing_disk()', written);
+    END LOOP;
+END $$
+"""
+DISK_MENDED = "DROP FUNCTION failing_disk() CASCADE"
+
+
+@pytest.mark.parametrize("error", ["disk_full", "io_error"])
+async def test_calls_go_on_and_none_is_made_while_the_disk_of_the_database_is_full_or_fails(
+    scene, logged, error
+):
+    node = await scene.node(lease=1.0)
+    talkers, ringers = numbers_of("2000", 10), numbers_of("1800", 5)
+    listed = [*talkers, *ringers, *numbers_of("20011", 100)]
+    campaign = await scene.campaign(
+        listed,
+        max_simultaneous_calls=15,
+        ring_timeout_seconds=3,
+        on_answer={"kind": "hang_up", "after_seconds": 3},
+    )
+
+    async def all_up():
+        return await scene.phases(campaign) == {"talking": 10, "ringing": 5}
+
+    await eventually(all_up)
+    await scene.pool.execute(FAILING_DISK.replace("{error}", error))
+    assert len(scene.ledger.live_dialogs()) == 10
+    await eventually(lambda: not scene.ledger.unfinished())  # each at its own time
+    told = "results wait for the database"
+    (entry,) = await eventually(lambda: [one for one in logged if one["event"] == told])
+    assert "could not extend file" in entry["reason"]
+    lapsed = "SELECT lease_until < clock_timestamp() FROM nodes"
+    await eventually(lambda: scene.pool.fetchval(lapsed))
+    assert node.engine.not_ready()
+    assert len(scene.ledger.calls) == 15
+    assert await scene.phases(campaign) == {"talking": 10, "ringing": 5}  # nothing got in
+    await scene.pool.execute(DISK_MENDED)
+    await all_over(scene, campaign)
+    assert await scene.statuses(campaign) == {"answered": 110, "completed_without_answer": 5}
+    assert await scene.outcomes(campaign) == {"answered": 110, "no_answer": 5}
+    assert scene.ledger.calls_per_number() == dict.fromkeys(listed, 1)
+    await eventually(lambda: node.engine.not_ready() is None)
+    await scene.wire_agrees()
+
+
 async def test_all_connections_are_lost_every_moment(scene, database_url):
     await scene.node("one")
     await scene.node("two")

@@ -57,11 +57,13 @@ CONNECT_TIMEOUT = 10.0  # seconds
 # Compiling our short queries would cost more than running them.
 SESSION = {"application_name": "dialer", "jit": "off"}
 
-# Lost, refused, starting, stopping, full, too slow, or a deadlock that another one won: it passes.
+# Lost, refused, starting, stopping, full, too slow, a disk that fails, or a deadlock that another
+# one won: it passes.
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
     asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
     # the server's farewell came between two steps of asyncpg's: nobody shares a connection here
