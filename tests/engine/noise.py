@@ -1,7 +1,8 @@
-"""A stranger, in a process of its own: `noise.py udp|tcp HOST PORT SECONDS SEED`.
+"""A stranger, in a process of its own: `noise.py udp|tcp|flood HOST PORT SECONDS SEED`.
 
-It sends messages that are hard to read, and mutations of them, and now and then a question whose
-answer says that all before it was dealt with. At its end it prints how many answers it got.
+It sends messages that are hard to read, and mutations of them, or floods with good ones that nobody
+asked for; and now and then a question whose answer says that all before it was dealt with. At its
+end it prints how many answers it got.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.torture import CORPUS, VIA, message
 
 PATIENCE = 10  # seconds for an answer
+AT_ONCE = 50  # of each kind of request in a flood, before an answer is waited for
 MESSAGES = [data for _, data in CORPUS.values()]
 
 
@@ -54,6 +56,22 @@ async def over_udp(address, chance, number):
             pass
 
 
+async def flood(address, chance, number):
+    """Send new requests from a port of its own, and acknowledge no answer to an INVITE."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.settimeout(0)
+        stranger.connect(address)
+        for place in range(AT_ONCE):
+            for method in ("INVITE", "OPTIONS", "REGISTER"):
+                name = f"{method}-{number}-{place}-{chance.random()}"
+                start = f"{method} sip:dialer@192.0.2.9 SIP/2.0"
+                stranger.send(message(name, start, via=VIA + ";rport"))
+        stranger.send(question(number))
+        while f"alive-{number}".encode() not in await loop.sock_recv(stranger, 65_536):
+            pass
+
+
 async def over_tcp(address, chance, number):
     """Send over connections of their own, in two pieces each; then wait for an answer."""
     for _ in range(5):
@@ -74,7 +92,7 @@ async def over_tcp(address, chance, number):
 
 async def main(transport, host, port, seconds, seed):
     chance, until, answers = random.Random(int(seed)), time.monotonic() + float(seconds), 0
-    one = {"udp": over_udp, "tcp": over_tcp}[transport]
+    one = {"udp": over_udp, "tcp": over_tcp, "flood": flood}[transport]
     while time.monotonic() < until:
         async with asyncio.timeout(PATIENCE):
             await one((host, int(port)), chance, answers)

@@ -1,4 +1,4 @@
-"""The running service while it makes calls, under every message that is hard to read."""
+"""The running service while it makes calls, under messages that are hard to read, and floods."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.engine.scene import numbers_of
+from tests.engine.scene import eventually, numbers_of
 
 SECONDS = 3.0  # of noise
 CALLS = 60
@@ -21,10 +21,10 @@ def resident():
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
-async def noise(transport, address, seconds, seed):
+async def noise(kind, address, seconds, seed):
     """Let a stranger make noise, and return how often it was answered meanwhile."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, NOISE, transport, address.host, str(address.port), str(seconds), str(seed),
+        sys.executable, NOISE, kind, address.host, str(address.port), str(seconds), str(seed),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, error = await process.communicate()
@@ -32,18 +32,20 @@ async def noise(transport, address, seconds, seed):
     return int(out)
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-async def test_no_call_is_disturbed_and_nothing_is_logged(scene, logged, transport):
+@pytest.mark.parametrize("kind", ["udp", "tcp", "flood"])
+async def test_no_call_is_disturbed_and_nothing_is_logged(scene, logged, kind):
     node = await scene.node("one", scene.trunk(calls_per_second=20.0))
     address = node.agent.local_address
     # a first round, so that what is allocated once does not count
-    await noise(transport, address, SECONDS / 3, 5118)
+    await noise(kind, address, SECONDS / 3, 5118)
     before = resident()
     campaign = await scene.campaign(numbers_of("2000", CALLS), ring_timeout_seconds=30)
-    answers = await noise(transport, address, SECONDS, 4475)
+    answers = await noise(kind, address, SECONDS, 4475)
     await scene.tried(campaign)
     assert await scene.statuses(campaign) == {"answered": CALLS}
     assert answers > 5
     assert [entry for entry in logged if entry["log_level"] in {"error", "critical"}] == []
     assert resident() - before < 30 * 1024 * 1024
+    (line,) = node.agent._lines.values()
+    await eventually(lambda: line.driver.endpoint.idle)  # nobody's request is kept
     await scene.wire_agrees()
