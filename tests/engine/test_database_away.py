@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import time
 
 import asyncpg
 import pytest
 from tests.db import scene as store_scene
-from tests.engine.scene import eventually, free_even_port, new_carrier, numbers_of, running
+from tests.engine.scene import TRUNK, eventually, free_even_port, new_carrier, numbers_of, running
 from tests.engine.severed import Severed
 
-from dialer.store import migrate
+from dialer.campaign.moves import CampaignAction
+from dialer.store import campaigns, migrate, trunks
 from dialer.store import pool as store_pool
 from dialer.store.embedded import EmbeddedPostgres
 from dialer.store.errors import Unavailable
-from dialer.store.records import NewCall
+from dialer.store.records import DEFAULT_ACCOUNT, NewCall
 
 
 @pytest.fixture
@@ -100,6 +102,62 @@ async def test_calls_go_on_through_an_outage_longer_than_the_lease(fragile, own_
     assert await fragile.outcomes(campaign) == {"answered": 110, "no_answer": 5}
     assert fragile.ledger.calls_per_number() == dict.fromkeys(listed, 1)
     await fragile.wire_agrees()
+
+
+@pytest.mark.parametrize("joined", ["before", "after"])
+async def test_a_database_that_has_lost_what_it_committed_pauses_the_campaign(
+    fragile, own_server, short_folder, logged, joined
+):
+    """A replica that lags behind has taken over: of the calls that are up it knows nothing.
+
+    Nor of their node, where that has joined after the last commit that it has.
+    """
+    if joined == "before":
+        await fragile.node(lease=3.0)
+    await trunks.hold(fragile.pool, TRUNK, "until there is a copy", "ada")
+    listed = numbers_of("2000", 5)
+    campaign = await fragile.campaign(listed, on_answer={"kind": "hang_up", "after_seconds": 3})
+    other = await fragile.campaign(numbers_of("2001", 5))
+    await own_server.stop()
+    data, copy = own_server.folder / "data", short_folder / "copy"
+    process = await asyncio.create_subprocess_exec("cp", "-a", data, copy)
+    assert await process.wait() == 0
+    await own_server.start()
+    await eventually(lambda: up_again(fragile))
+    if joined == "after":
+        await fragile.node(lease=3.0)
+    await fragile.act(other, CampaignAction.PAUSE)
+    await trunks.release(fragile.pool, TRUNK)
+
+    async def on_record():
+        return await asked(fragile, "phases", campaign) == {"talking": 5}
+
+    await eventually(on_record)
+    await own_server.stop()
+    shutil.rmtree(data)
+    copy.rename(data)
+    await own_server.start()  # where the trunk is still held
+
+    async def paused():
+        with contextlib.suppress(Unavailable):
+            found = await campaigns.get(fragile.pool, DEFAULT_ACCOUNT, campaign)
+            return found if found.status == "paused" else None
+
+    found = await eventually(paused)
+    assert found.pause_reason == "system_failure"
+    assert "the database has lost attempts of this campaign" in found.pause_detail
+    assert "then resume" in found.pause_detail
+    assert [one for one in logged if one["event"] == "the database has lost what it committed"]
+    await eventually(lambda: not fragile.ledger.unfinished())
+    await trunks.release(fragile.pool, TRUNK)
+    await all_over(fragile, other)  # it had no calls up; that it was paused is lost too
+    assert await fragile.statuses(campaign) == {"planned": 5}
+    assert fragile.ledger.calls_per_number() == dict.fromkeys([*listed, *numbers_of("2001", 5)], 1)
+
+
+async def up_again(scene):
+    with contextlib.suppress(Unavailable):
+        return await scene.pool.fetchval("SELECT true")
 
 
 # What a server says of every statement that writes, once there is no room, or the disk fails.

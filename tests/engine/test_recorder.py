@@ -47,7 +47,11 @@ async def under(pool):
     node = store_scene.Node(pool, "one", lease.epoch)
     campaign = await store_scene.campaign(pool, 6)
     lost = []
-    recorder = Recorder(pool, clock, lease, lost.append)
+
+    async def on_lost(calls):
+        lost.extend(calls.items())
+
+    recorder = Recorder(pool, clock, lease, on_lost)
     task = asyncio.create_task(recorder.run())
     yield Under(pool, recorder, campaign, await node.dial_all(campaign), lost)
     task.cancel()
@@ -116,7 +120,7 @@ async def test_attempts_that_are_another_nodes_by_now_are_told(under):
     for leg in under.legs[1:3]:
         under.recorder.result(end(leg))
     await asyncio.wait_for(under.recorder.drained(), SOON)
-    assert under.lost == [stranger.attempt_id, under.legs[1].attempt_id]
+    assert under.lost == [(one.attempt_id, one.call_id) for one in (stranger, under.legs[1])]
     assert await under.statuses() == {"answered": 1, "in_progress": 5}
 
 

@@ -24,6 +24,7 @@ from dialer.store.records import PauseNote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from uuid import UUID
 
     from dialer.campaign.outcome_table import OutcomeTable
     from dialer.campaign.system_failure import Thresholds
@@ -35,6 +36,12 @@ log = structlog.get_logger(__name__)
 
 # A trunk with one of these has not proved itself since, even while a single call may try it.
 UNPROVED = REFUSALS | {Trouble.BREAKER}
+
+LOST_COMMITS = (
+    "the database has lost attempts of this campaign that it had committed, so that people would be"
+    " called again; see that a replica takes over only with every commit (synchronous_commit),"
+    " compare with the trunk's records whom to remove, then resume"
+)
 
 
 class AutomaticPause:
@@ -66,6 +73,18 @@ class AutomaticPause:
             + await self._system_failure(now)
             + await self._not_recorded(now)
         )
+
+    async def lost_commits(self, attempts: Mapping[UUID, int | None]) -> None:
+        """Pause the campaigns of attempts, by call, that were committed and are not on record.
+
+        Their people would be called again. Raises `Unavailable`.
+        """
+        if not attempts:
+            return
+        for account_id, campaign_id in await store.forgotten(self._pool, attempts):
+            log.error("the database has lost what it committed", campaign_id=campaign_id)
+            note = PauseNote(PauseReason.SYSTEM_FAILURE, LOST_COMMITS)
+            await self._pause(account_id, campaign_id, note, self._lease.database_now())
 
     async def _out_of_minutes(self, now: dt.datetime) -> int:
         paused = 0

@@ -30,7 +30,7 @@ from dialer.store.errors import StoreError, Unavailable
 if TYPE_CHECKING:
     import datetime as dt
     import re
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from uuid import UUID
 
     from dialer.campaign.outcome_table import OutcomeTable
@@ -311,6 +311,7 @@ class Engine:
         if not await self.lease.renew():
             log.error("lease lost: hanging up all calls and joining anew", node=self.lease.name)
             self.live.lose_all()
+            await self.automatic_pause.lost_commits(self.live.attempts())
             await self.lease.join()
         elif self._overslept:
             await self._let_go()
@@ -321,8 +322,7 @@ class Engine:
         """Hang up what another node has rescued while our lease had run out."""
         up = self.live.attempts()
         held = await attempts.held(self._pool, self.lease.name, self.lease.epoch)
-        for attempt_id in up - held:
-            self.live.lost(attempt_id)
+        await self._lost({one: call_id for one, call_id in up.items() if one not in held})
 
     async def _dispatch(self) -> float:
         self._wake.clear()
@@ -387,5 +387,8 @@ class Engine:
                 self.live.hang_up(attempt_id)
         return HANG_UP_EVERY
 
-    def _lost(self, attempt_id: UUID) -> None:
-        self.live.lost(attempt_id)
+    async def _lost(self, calls: Mapping[UUID, int | None]) -> None:
+        """Let go of attempts, by their calls, that are not ours by what is on record."""
+        for attempt_id in calls:
+            self.live.lost(attempt_id)
+        await self.automatic_pause.lost_commits(calls)

@@ -107,9 +107,9 @@ class LiveCalls:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def attempts(self) -> set[UUID]:
-        """Return the attempts whose calls are up."""
-        return set(self._calls)
+    def attempts(self) -> dict[UUID, int]:
+        """Return the attempts whose calls are up, with the ids of those."""
+        return {attempt_id: live.claimed.id for attempt_id, live in self._calls.items()}
 
     async def ended(self) -> None:
         """Wait until no call is up."""

@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import structlog
 
 from dialer.store import attempts, transfers
+from dialer.store.attempt_records import AttemptResult, LegProgress
 from dialer.store.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from uuid import UUID
 
     from dialer.clock import Clock
     from dialer.engine.lease import NodeLease
-    from dialer.store.attempt_records import AttemptResult, LegProgress
     from dialer.store.pool import Pool
     from dialer.store.transfers import TransferNews
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
+OF_A_CALL = (LegProgress, AttemptResult)
 PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # seconds between tries while Postgres is away
 
 
@@ -37,12 +38,17 @@ Row = TypeVar("Row", bound=_Row)
 class Recorder:
     """Buffers progress and results of attempts, and flushes them in order.
 
-    `on_lost` is told of attempts that turned out to be another node's. `healthy` is False while
-    Postgres does not take what is buffered; nothing new may be dialled then.
+    `on_lost` is told of attempts that turned out to be another node's, or to be on record nowhere,
+    with their calls' ids where those are known. `healthy` is False while Postgres does not take
+    what is buffered; nothing new may be dialled then.
     """
 
     def __init__(
-        self, pool: Pool, clock: Clock, lease: NodeLease, on_lost: Callable[[UUID], None]
+        self,
+        pool: Pool,
+        clock: Clock,
+        lease: NodeLease,
+        on_lost: Callable[[Mapping[UUID, int | None]], Awaitable[None]],
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -137,9 +143,21 @@ class Recorder:
             for row in rows:
                 await self._write(record, [row])
             return
-        for row in rows:
-            if row.attempt_id not in kept:
-                self._on_lost(row.attempt_id)
+        lost = {
+            row.attempt_id: row.call_id if isinstance(row, OF_A_CALL) else None
+            for row in rows
+            if row.attempt_id not in kept
+        }
+        if lost:
+            await self._tell(lost)
+
+    async def _tell(self, lost: Mapping[UUID, int | None]) -> None:
+        try:
+            await self._on_lost(lost)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("lost calls could not be looked into", calls=list(lost.values()))
 
     def _stir(self) -> None:
         self._idle.clear()

@@ -11,6 +11,7 @@ from dialer.store.pool import session
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Mapping
+    from uuid import UUID
 
     from dialer.store import rows
     from dialer.store.plan_limits import AccountState
@@ -63,6 +64,14 @@ PUBLISHED = """
 SELECT trunks FROM nodes WHERE lease_until > coalesce($1::timestamptz, clock_timestamp())
 """
 HELD = "SELECT name, held_at, held_reason FROM trunks WHERE held_at IS NOT NULL"
+# An attempt is deleted only with its call, or where its INVITE never left.
+FORGOTTEN = """
+SELECT DISTINCT k.account_id, k.campaign_id
+FROM unnest($1::bigint[], $2::uuid[]) AS n (call_id, attempt_id)
+JOIN calls AS k ON k.id = n.call_id
+WHERE NOT EXISTS (SELECT FROM attempts AS a WHERE a.id = n.attempt_id)
+ORDER BY 1, 2
+"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,6 +139,16 @@ async def conditions(db: Database, now: dt.datetime | None = None) -> Conditions
         tuple(row["trunks"] for row in nodes),
         {row["name"]: (row["held_at"], row["held_reason"]) for row in held},
     )
+
+
+async def forgotten(db: Database, attempts: Mapping[UUID, int | None]) -> list[tuple[int, int]]:
+    """Return the campaigns, each with its account before it, of calls without their attempt.
+
+    `attempts` were committed, with their calls' ids: a database without them has lost a commit.
+    """
+    async with session(db) as connection:
+        found = await connection.fetch(FORGOTTEN, list(attempts.values()), list(attempts))
+    return [(row["account_id"], row["campaign_id"]) for row in found]
 
 
 def _facts(row: rows.Row) -> Facts:
