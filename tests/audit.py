@@ -32,6 +32,12 @@ BROKEN = {
     "a waiting call in a finished campaign that is not ending": """
         SELECT k.id FROM calls k JOIN campaigns c ON c.id = k.campaign_id
         WHERE c.status = 'finished' AND NOT c.ending AND k.due IS NOT NULL""",
+    "a recording that can be heard, of a call that is erased or not there": """
+        SELECT r.id FROM recordings r LEFT JOIN calls k ON k.id = r.call_id
+        WHERE r.doomed_at IS NULL AND (k.id IS NULL OR k.erased_at IS NOT NULL)""",
+    "a recording of another account or campaign than its call": """
+        SELECT r.id FROM recordings r JOIN calls k ON k.id = r.call_id
+        WHERE (r.account_id, r.campaign_id) <> (k.account_id, k.campaign_id)""",
     "a call of another account than its campaign": """
         SELECT k.id FROM calls k JOIN campaigns c ON c.id = k.campaign_id
         WHERE k.account_id <> c.account_id""",

@@ -141,6 +141,8 @@ def _reason(error: Exception) -> str:
     said = re.search(r"<Code>(\w+)</Code>", text) or re.search(r'message: "([^"]+)"', text)
     first = text.partition("\n")[0].rpartition(" - ")[2]
     reason = said[1] if said else first[:200]
+    if certificate := re.search(r"InvalidCertificate\(\s*(\w+)", text):
+        return f"its certificate is not trusted ({certificate[1]}); see recordings.ca_file"
     if isinstance(error, FileNotFoundError):
         return f"{reason}; see that there is such a bucket"
     if isinstance(error, PermissionDeniedError | UnauthenticatedError) or " 403 " in text:

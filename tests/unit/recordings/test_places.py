@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import random
+import ssl
 import stat
-import urllib.request
+import threading
+from pathlib import Path
 
+import httpx
 import pytest
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from moto.server import DomainDispatcherApplication, create_backend_app
+from tests.authority import Authority, address
+from werkzeug.serving import make_server
 
 from dialer.recordings.bucket_place import PART, Bucket, BucketPlace
 from dialer.recordings.folder_place import FolderPlace
@@ -17,22 +23,38 @@ SIZE = len(BIG)
 KEY = "1/2026/11/28/0b8a.wav"
 
 
-@pytest.fixture(scope="module")
-def bucket():
-    """A bucket in a server that speaks S3, on loopback."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    request = urllib.request.Request(f"http://{host}:{port}/calls", method="PUT")
-    urllib.request.urlopen(request).close()
-    yield Bucket(
+@contextlib.contextmanager
+def serving(tls=None):
+    """A server that speaks S3, on loopback; give its URL, and make a bucket there."""
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True, ssl_context=tls)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+    try:
+        httpx.put(f"{url}/calls", verify=False).raise_for_status()
+        yield url
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def bucket_at(url, **more):
+    return Bucket(
         name="calls",
         prefix="spring/records",
-        endpoint=f"http://{host}:{port}",
+        endpoint=url,
         access_key="known",
         secret_key="secret",
+        **more,
     )
-    server.stop()
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    with serving() as url:
+        yield bucket_at(url)
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -150,6 +172,22 @@ async def test_a_bucket_that_is_not_there_is_told_in_one_line(bucket, file):
         assert str(caught.value).startswith("a recording cannot be written in s3://nowhere/spring")
         assert "see that there is such a bucket" in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def authority(tmp_path):
+    made = Authority(tmp_path)
+    made.certificate = Path(made.file).read_bytes()
+    return made
+
+
+async def test_a_store_must_show_a_certificate_of_an_authority_that_is_trusted(authority):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(authority.issue("store.pem", address("127.0.0.1")))
+    with serving(tls) as url:
+        await BucketPlace(bucket_at(url, authorities=authority.certificate)).probe()
+        with pytest.raises(PlaceError, match=r"not trusted \(UnknownIssuer\); see recordings\."):
+            await BucketPlace(bucket_at(url)).probe()
 
 
 async def test_a_secret_is_never_shown(bucket):
