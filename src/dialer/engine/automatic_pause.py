@@ -130,14 +130,15 @@ class AutomaticPause:
 
     async def _not_recorded(self, now: dt.datetime) -> int:
         """Pause what has to be recorded while this node cannot record."""
-        trouble = "" if self._recordings is None else self._recordings.trouble
+        recording = [] if self._recordings is None else await store.recording(self._pool)
+        trouble = await self._recordings.look() if self._recordings and recording else ""
         if not trouble:
             return 0
         note = PauseNote(
             PauseReason.SYSTEM_FAILURE, f"node {self._lease.name}: {trouble}, then resume"
         )
         paused = 0
-        for account_id, campaign_id in await store.recording(self._pool):
+        for account_id, campaign_id in recording:
             paused += await self._pause(account_id, campaign_id, note, now)
         return paused
 

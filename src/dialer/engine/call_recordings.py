@@ -19,6 +19,7 @@ from dialer.conversation.recording import StreamRecording
 from dialer.recordings.spool import SpoolHead, SpoolWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from uuid import UUID
 
@@ -87,8 +88,8 @@ class LiveRecording:
 class CallRecordings:
     """Begins and ends the recordings of a node's calls.
 
-    `trouble` is a sentence while recordings cannot be written, "" else: calls that have to be
-    recorded should not be placed meanwhile.
+    `trouble` is why nothing could be recorded when somebody last looked, "" where it could: calls
+    that have to be recorded should not be placed meanwhile.
     """
 
     def __init__(self, settings: SpoolSettings, clock: Clock, metrics: Metrics) -> None:
@@ -127,7 +128,7 @@ class CallRecordings:
             stream.stop()
         else:
             self._live.add(live)
-            self._in_thread(live, live.open, self._settings)
+            self._in_thread(live, self._open, live)
         return live
 
     def end(self, live: LiveRecording) -> None:
@@ -138,12 +139,23 @@ class CallRecordings:
             self._in_thread(live, live.close, live.stream.take())
 
     async def run_once(self) -> float:
-        """Write what was heard, and look whether there is room; return seconds to the next turn."""
+        """Write what was heard; return the seconds until the next turn."""
+        loop = asyncio.get_running_loop()
         for live in tuple(self._live):
             self._in_thread(live, live.write, live.stream.take())
-        loop = asyncio.get_running_loop()
-        self._set_trouble(await loop.run_in_executor(self._thread, self._look))
+        await loop.run_in_executor(self._thread, _nothing)  # until the thread has done all that
         return WRITE_EVERY
+
+    async def look(self) -> str:
+        """Return `trouble` as it is now: whether the spool can be written and has room."""
+        loop = asyncio.get_running_loop()
+        trouble = await loop.run_in_executor(self._thread, self._look)
+        if trouble and not self.trouble:
+            log.error("calls cannot be recorded", reason=trouble)
+        elif self.trouble and not trouble:
+            log.info("calls can be recorded again")
+        self.trouble = trouble
+        return trouble
 
     async def close(self) -> None:
         """End every recording, and wait until all is written."""
@@ -151,29 +163,36 @@ class CallRecordings:
             self.end(live)
         await asyncio.to_thread(self._thread.shutdown)
 
-    def _in_thread(self, live: LiveRecording, act: object, *values: object) -> None:
+    def _in_thread(self, live: LiveRecording, act: Callable[..., None], *values: object) -> None:
         """Have the thread do something; what fails is the recording's problem."""
-        assert callable(act)
 
         def work() -> None:
             try:
                 act(*values)
             except OSError as error:
-                live.problem = live.problem or _sentence(error, live.head)
-                self._failed(live)
+                self._failed(live, _sentence(error, live.head))
             except Exception:
-                live.problem = live.problem or "the recording failed; see the log"
                 log.exception("a recording failed", recording_id=str(live.id))
-                self._metrics.recordings.labels("failed").inc()
+                self._failed(live, "the recording failed; see the log")
 
         self._thread.submit(work)
 
-    def _failed(self, live: LiveRecording) -> None:
+    def _failed(self, live: LiveRecording, problem: str) -> None:
+        live.problem = live.problem or problem
         self._metrics.recordings.labels("failed").inc()
         log.error("a call is not recorded whole", recording_id=str(live.id), reason=live.problem)
 
+    # in the thread
+
+    def _open(self, live: LiveRecording) -> None:
+        trouble = self._look()
+        if trouble:
+            self._failed(live, trouble)
+        else:
+            live.open(self._settings)
+
     def _look(self) -> str:
-        """Return why nothing can be recorded, "" where it can; in the thread."""
+        """Return why nothing can be recorded, "" where it can."""
         settings = self._settings
         try:
             settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -190,12 +209,9 @@ class CallRecordings:
             return f"no call can be recorded: {settings.folder}: {_words(error)}"
         return ""
 
-    def _set_trouble(self, trouble: str) -> None:
-        if trouble and not self.trouble:
-            log.error("calls cannot be recorded", reason=trouble)
-        elif self.trouble and not trouble:
-            log.info("calls can be recorded again")
-        self.trouble = trouble
+
+def _nothing() -> None:
+    """Do nothing, when what was asked for before is done."""
 
 
 def _sentence(error: OSError, head: SpoolHead) -> str:

@@ -5,7 +5,7 @@ import { duration, exactTime, plural } from "../format.js";
 import { badge, facts, when } from "../parts/bits.js";
 import { ladder } from "../parts/ladder.js";
 import { spoken, whoHungUp } from "../words.js";
-import { recordingParts } from "./recordings.js";
+import { recordingParts, withoutRecording } from "./recordings.js";
 
 export function attemptParts(attempt, traces, refresh) {
   return h(
@@ -31,6 +31,7 @@ export function attemptParts(attempt, traces, refresh) {
       ),
     ),
     attempt.recordings.map((recording) => recordingParts(recording, refresh)),
+    withoutRecording(attempt),
     attempt.legs.length
       ? attempt.legs.map((leg) => legParts(attempt, leg, traces))
       : h("p", { class: "muted" }, "No INVITE was sent."),

@@ -37,6 +37,14 @@ export function recordingParts(recording, refresh) {
   );
 }
 
+// Why there is no recording of a call whose campaign wanted one, or that it is on its way.
+export function withoutRecording(attempt) {
+  const wanted = attempt.conversation.recording;
+  if (!wanted || attempt.recordings.some((one) => one.id === wanted.id)) return null;
+  const said = wanted.id ? "Recorded; it is on its way to where recordings are kept." : `Not recorded: ${wanted.problem}.`;
+  return h("p", { class: "muted small" }, said);
+}
+
 const audio = (recording) => `/v1/recordings/${recording.id}/audio`;
 
 function sound(recording) {
