@@ -152,3 +152,27 @@ def test_an_admin_deletes_it_once_asked(sign_in, house, recorded, place):
     while house.execute(gone, recorded.id)[0]["deleted_at"] is None:
         pass
     assert not (place / recorded.place_key).exists()
+
+
+def test_a_call_that_was_not_recorded_says_why(visitor, house):
+    async def make(client):
+        wanted = {"consent": "column", "column": "may record"}
+        made = await client.create_campaign(
+            {
+                "name": "Asked",
+                "trunks": ["north"],
+                "max_attempts": 1,
+                "on_answer": {"kind": "hang_up", "recording": wanted},
+            }
+        )
+        await client.add_numbers(made.id, ["+15552000104"])
+        await client.start(made.id)
+        await scene.settled(client, made.id)
+        [call] = (await client.calls(made.id, CallStatus.ANSWERED)).items
+        return call.id
+
+    page = visitor(house.url).open(f"/calls/{house.ask(make, ADMIN)}")
+    page.get_by_label("Token").fill(ADMIN)
+    page.get_by_role("button", name="Sign in").click()
+    said = "Not recorded: the list's column 'may record' does not say yes."
+    expect(page.get_by_text(said)).to_be_visible()
