@@ -1,8 +1,9 @@
 """Calls led by bots: how punctual speech leaves, and how fast what is heard reaches the bot.
 
-`python bench/bots.py [--calls 200] [--seconds 20] [--apart]`. This process holds the dialer's side
-of every call: RTP both ways and a WebSocket each. A second one plays all far ends and all bots; it
-sends RTP, and speech by WebSocket, every 20 ms for each call, spread as real ones are.
+`python bench/bots.py [--calls 200] [--seconds 20] [--apart] [--record FOLDER]`. This process holds
+the dialer's side of every call: RTP both ways and a WebSocket each. A second one plays all far ends
+and all bots; it sends RTP, and speech by WebSocket, every 20 ms for each call, spread as real ones
+are.
 Punctual is what leaves within 5 ms of its time; what is heard counts from when the far end has sent
 it, until it is forwarded here, and until the other process has read it.
 """
@@ -20,8 +21,10 @@ import resource
 import struct
 import sys
 import time
+import uuid
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import uvloop
@@ -30,6 +33,9 @@ from aiohttp import web
 from dialer.clock import SystemClock
 from dialer.conversation.bot import BotConversation, BotRequest
 from dialer.conversation.bot_connection import BotSettings
+from dialer.engine.call_recordings import CallRecordings, SpoolSettings
+from dialer.metrics import Metrics
+from dialer.recordings.keys import RecordingKeys
 from dialer.rtp.packet import Numbering
 from dialer.sip.sdp import TELEPHONE_EVENT_PAYLOAD_TYPE, Negotiated
 from dialer.ua.call import CallResult
@@ -43,6 +49,9 @@ if TYPE_CHECKING:
 FRAME = 0.020
 SLICES = 10  # of the 20 ms, over which the far ends are spread
 LIMIT = 0.005  # seconds
+RECORDED = SimpleNamespace(  # what is read of a claimed call
+    id=1, account_id=1, campaign_id=1, on_answer={"recording": {"consent": "given"}}
+)
 STAMP = struct.Struct("!dx")  # nine octets, which are twelve of base64
 SETTLE = 3.0  # seconds that are not measured
 SPEECH = base64.b64encode(b"\x21" * 160).decode()
@@ -207,7 +216,37 @@ class Punctuality:
             self._tally[f"late {min(20, int(late * 1000))}"] += 1
 
 
-async def measure(calls: int, seconds: float, keys: int | None, *, apart: bool) -> dict[str, float]:
+class Recorded:
+    """The recordings of all calls, sealed in a folder; of none without a folder."""
+
+    def __init__(self, folder: Path | None, clock: SystemClock) -> None:
+        self._folder = folder
+        self._writing: asyncio.Task[None] | None = None
+        if folder is not None:
+            keys = RecordingKeys(base64.urlsafe_b64encode(bytes(32)).decode())
+            self._calls = CallRecordings(SpoolSettings(folder, keys, "bench", 30), clock, Metrics())
+            self._writing = asyncio.create_task(self._write())
+
+    def begin(self, media: MediaStream) -> None:
+        if self._writing is not None:
+            self._calls.begin(media, RECORDED, uuid.uuid4(), "")
+
+    async def _write(self) -> None:
+        while True:
+            pause = await self._calls.run_once()
+            await asyncio.sleep(pause)
+
+    async def end(self) -> None:
+        if self._folder is not None and self._writing is not None:
+            self._writing.cancel()
+            await self._calls.close()
+            sizes = [path.stat().st_size for path in self._folder.glob("*.spool")]
+            print(f"{len(sizes)} recordings, {sum(sizes) / 1e6:.0f} MB")
+
+
+async def measure(
+    calls: int, seconds: float, keys: int | None, *, apart: bool, record: Path | None
+) -> dict[str, float]:
     """Print what was measured, and return the figures that `--json` gives."""
     other = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -224,6 +263,7 @@ async def measure(calls: int, seconds: float, keys: int | None, *, apart: bool) 
     plane = MediaPlane(clock, "127.0.0.1", (30000, 39998))
     settings = BotSettings(allows=lambda _: True, after_call_seconds=0.1)
     conversations, lines = [], []
+    recorded = Recorded(record, clock)
 
     async def hang_up() -> str:
         return ""
@@ -238,6 +278,7 @@ async def measure(calls: int, seconds: float, keys: int | None, *, apart: bool) 
         led = BotConversation(call, wanted, settings, clock, fallback=hang_up)
         conversations.append(asyncio.create_task(led.hold()))
         lines.append(call)
+        recorded.begin(call.media)
         await asyncio.sleep(0.01)
     gc.collect()
     gc.freeze()
@@ -255,6 +296,7 @@ async def measure(calls: int, seconds: float, keys: int | None, *, apart: bool) 
         call.hang_up()
     ends = await asyncio.gather(*conversations)
     await other.wait()
+    await recorded.end()
     failed = sum(end.cause is not None for end in ends)
     print(
         f"{calls} calls for {seconds:.0f} s, {failed} failed;"
@@ -298,6 +340,7 @@ def main() -> None:
     parser.add_argument(
         "--in-band", action="store_true", help="far ends without telephone events: find their keys"
     )
+    parser.add_argument("--record", type=Path, help="record every call, sealed, in this folder")
     parser.add_argument("--far-ends", action="store_true")
     parser.add_argument("--json", action="store_true", help="the figures once more, as last line")
     parser.add_argument(
@@ -310,7 +353,15 @@ def main() -> None:
         uvloop.run(far_ends())
     else:
         keys = None if options.in_band else TELEPHONE_EVENT_PAYLOAD_TYPE
-        figures = uvloop.run(measure(options.calls, options.seconds, keys, apart=options.apart))
+        figures = uvloop.run(
+            measure(
+                options.calls,
+                options.seconds,
+                keys,
+                apart=options.apart,
+                record=options.record,
+            )
+        )
         if options.json:
             print(json.dumps(figures))
 

@@ -1,6 +1,7 @@
 """Recordings of the calls of one node, written to its spool while they are up.
 
-All writing is done by one thread, in order, so that a slow disk holds up no call.
+What was heard is cut off every second, one call after the other, so that no frame of any call waits
+for it; files are written by one thread, in order, so that a slow disk holds up no call.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from dialer.clock import Clock
-    from dialer.conversation.recording import Batch
     from dialer.metrics import Metrics
     from dialer.recordings.keys import RecordingKeys
     from dialer.store.attempt_records import ClaimedCall
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 WRITE_EVERY = 1.0  # seconds
+MOST_WAITING = 60  # blocks of a recording that wait for the disk; further ones are lost
 _MIB = 1024 * 1024
 
 
@@ -53,36 +54,14 @@ class LiveRecording:
     def __init__(self, stream: StreamRecording, head: SpoolHead) -> None:
         self.stream = stream
         self.head = head
-        self.writer: SpoolWriter | None = None
+        self.writer: SpoolWriter | None = None  # the thread's
         self.problem = ""
+        self.waiting = 0  # blocks for the thread
 
     @property
     def id(self) -> UUID:
         """What it will be called by."""
         return self.head.id
-
-    # in the thread
-
-    def open(self, settings: SpoolSettings) -> None:
-        """Begin the spool; raises OSError."""
-        self.writer = SpoolWriter(settings.folder, self.head, settings.keys)
-
-    def write(self, batch: Batch) -> None:
-        """Add what was heard; raises OSError, after which nothing is added any more."""
-        block = self.stream.block(batch)
-        if block and self.writer is not None and not self.problem:
-            self.writer.write(block)
-
-    def close(self, batch: Batch) -> None:
-        """Add the rest and end the spool; raises OSError."""
-        if self.writer is not None:
-            try:
-                self.write(batch)
-            except OSError as error:
-                self.problem = _sentence(error, self.head)
-                raise
-            finally:
-                self.writer.close(whole=not self.problem and not self.stream.lost)
 
 
 class CallRecordings:
@@ -123,12 +102,8 @@ class CallRecordings:
             keep_days=wanted.get("keep_days") or self._settings.keep_days,
         )
         live = LiveRecording(stream, head)
-        if self.trouble:
-            live.problem = self.trouble
-            stream.stop()
-        else:
-            self._live.add(live)
-            self._in_thread(live, self._open, live)
+        self._live.add(live)
+        self._in_thread(live, self._open)
         return live
 
     def end(self, live: LiveRecording) -> None:
@@ -136,15 +111,17 @@ class CallRecordings:
         live.stream.stop()
         if live in self._live:
             self._live.discard(live)
-            self._in_thread(live, live.close, live.stream.take())
+            self._write_rest(live)
+            self._in_thread(live, self._close)
 
     async def run_once(self) -> float:
-        """Write what was heard; return the seconds until the next turn."""
-        loop = asyncio.get_running_loop()
-        for live in tuple(self._live):
-            self._in_thread(live, live.write, live.stream.take())
-        await loop.run_in_executor(self._thread, _nothing)  # until the thread has done all that
-        return WRITE_EVERY
+        """Have all written that was heard, in a second; return the seconds until the next turn."""
+        turn = tuple(self._live)
+        for live in turn:
+            if live in self._live:
+                self._write_rest(live)
+            await self._clock.sleep(WRITE_EVERY / len(turn))
+        return 0.001 if turn else WRITE_EVERY
 
     async def look(self) -> str:
         """Return `trouble` as it is now: whether the spool can be written and has room."""
@@ -163,14 +140,24 @@ class CallRecordings:
             self.end(live)
         await asyncio.to_thread(self._thread.shutdown)
 
+    def _write_rest(self, live: LiveRecording) -> None:
+        block = live.stream.cut()
+        if not block or live.problem:
+            return
+        if live.waiting >= MOST_WAITING:
+            self._failed(live, f"the disk of {self._settings.folder} is too slow to record")
+            return
+        live.waiting += 1
+        self._in_thread(live, self._write, block)
+
     def _in_thread(self, live: LiveRecording, act: Callable[..., None], *values: object) -> None:
         """Have the thread do something; what fails is the recording's problem."""
 
         def work() -> None:
             try:
-                act(*values)
+                act(live, *values)
             except OSError as error:
-                self._failed(live, _sentence(error, live.head))
+                self._failed(live, f"the recording could not be written: {_words(error)}")
             except Exception:
                 log.exception("a recording failed", recording_id=str(live.id))
                 self._failed(live, "the recording failed; see the log")
@@ -189,7 +176,16 @@ class CallRecordings:
         if trouble:
             self._failed(live, trouble)
         else:
-            live.open(self._settings)
+            live.writer = SpoolWriter(self._settings.folder, live.head, self._settings.keys)
+
+    def _write(self, live: LiveRecording, block: bytes) -> None:
+        live.waiting -= 1
+        if live.writer is not None and not live.problem:
+            live.writer.write(block)
+
+    def _close(self, live: LiveRecording) -> None:
+        if live.writer is not None:
+            live.writer.close(whole=not live.problem)
 
     def _look(self) -> str:
         """Return why nothing can be recorded, "" where it can."""
@@ -208,14 +204,6 @@ class CallRecordings:
         except OSError as error:
             return f"no call can be recorded: {settings.folder}: {_words(error)}"
         return ""
-
-
-def _nothing() -> None:
-    """Do nothing, when what was asked for before is done."""
-
-
-def _sentence(error: OSError, head: SpoolHead) -> str:
-    return f"the recording {head.id} could not be written: {_words(error)}"
 
 
 def _words(error: OSError) -> str:
