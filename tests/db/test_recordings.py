@@ -112,9 +112,11 @@ async def test_what_was_not_deleted_comes_again_later_and_later(pool, call):
     new = await added(pool, call)
     await recordings.doom(pool, DEFAULT_ACCOUNT, new.id)
     now, waits = scene.soon(10), []
-    for _ in range(9):
+    for tries in range(1, 10):
         [taken] = await recording_deletion.take_doomed(pool, now)
-        assert taken == recording_deletion.Doomed(new.id, new.place_key, new.octets, gone=False)
+        assert taken == recording_deletion.Doomed(
+            new.id, new.place_key, new.octets, gone=False, tries=tries
+        )
         following = await pool.fetchval("SELECT delete_at FROM recordings")
         assert await recording_deletion.take_doomed(pool, following - dt.timedelta(seconds=1)) == []
         waits.append((following - now) // dt.timedelta(minutes=1))

@@ -4,7 +4,7 @@ import pytest
 from tests.db import scene as store
 from tests.engine.scene import eventually
 
-from dialer.engine.recording_upkeep import SWEEP_EVERY, RecordingUpkeep
+from dialer.engine.recording_upkeep import LOOKED_FOR, SWEEP_EVERY, RecordingUpkeep
 from dialer.metrics import Metrics
 from dialer.recordings.folder_place import FolderPlace
 from dialer.store import erasure, recordings
@@ -78,6 +78,32 @@ async def test_what_the_place_does_not_delete_is_tried_again_and_unheard_meanwhi
     assert await upkeep.run_once() == SWEEP_EVERY
     await upkeep.run_once(store.soon(1))
     assert files(folder) == []
+    assert (await recordings.get(pool, DEFAULT_ACCOUNT, new.id)).deleted_at is not None
+
+
+async def test_what_is_in_the_place_of_another_process_is_left_to_it_for_a_while(
+    pool, folder, call, logged
+):
+    new = await kept(pool, folder, call)
+    await recordings.doom(pool, DEFAULT_ACCOUNT, new.id)
+    elsewhere = RecordingUpkeep(pool, FolderPlace(folder.with_name("elsewhere")), Metrics())
+    now = store.soon(1)
+    await elsewhere.run_once(now)
+    assert (await recordings.get(pool, DEFAULT_ACCOUNT, new.id)).deleted_at is None
+    assert "it is not in" in logged[-1]["reason"]
+    await RecordingUpkeep(pool, FolderPlace(folder), Metrics()).run_once(now + store.HOUR)
+    assert files(folder) == []
+    assert (await recordings.get(pool, DEFAULT_ACCOUNT, new.id)).deleted_at is not None
+
+
+async def test_what_is_nowhere_counts_as_deleted_in_the_end(pool, folder, call):
+    new = await kept(pool, folder, call)
+    await FolderPlace(folder).delete(new.place_key)
+    await recordings.doom(pool, DEFAULT_ACCOUNT, new.id)
+    upkeep = RecordingUpkeep(pool, FolderPlace(folder), Metrics())
+    for hour in range(LOOKED_FOR):
+        assert (await recordings.get(pool, DEFAULT_ACCOUNT, new.id)).deleted_at is None
+        await upkeep.run_once(store.soon(1 + hour))
     assert (await recordings.get(pool, DEFAULT_ACCOUNT, new.id)).deleted_at is not None
 
 

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from tests.db import scene as store
 from tests.web import scene
 from tests.web.house import House, carrier
+from tests.web.test_accessibility import check
 
 from dialer import config
 from dialer.campaign.role import Role
@@ -140,6 +141,7 @@ def test_a_viewer_reads_of_it_and_does_not_listen(sign_in, recorded):
 def test_an_admin_deletes_it_once_asked(sign_in, house, recorded, place):
     page = sign_in(Role.ADMIN, recorded.call_id)
     part = page.get_by_role("region", name="Recording")
+    check(page)
     part.get_by_role("button", name="Delete recording").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Cancel").click()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from dialer.recordings.place import PlaceError
+from dialer.recordings.place import NotThere, PlaceError
 from dialer.store import recording_deletion as store
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 SWEEP_EVERY = 5.0  # seconds
+LOOKED_FOR = 5  # tries, a quarter of an hour, after which what is not there counts as deleted
 BREATH = 0.1  # seconds between batches while there are more
 
 
@@ -50,6 +51,11 @@ class RecordingUpkeep:
         if doomed.gone:
             return True
         try:
+            if doomed.tries < LOOKED_FOR and not await self._place.holds(doomed.place_key):
+                raise NotThere(
+                    f"it is not in {self._place}; where each process has a place of its own,"
+                    " the one that has it may come across it"
+                )
             await self._place.delete(doomed.place_key)
         except PlaceError as error:
             log.warning(

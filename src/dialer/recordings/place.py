@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import contextlib
 import re
 import secrets
 import tempfile
@@ -44,6 +45,15 @@ class RecordingPlace(abc.ABC):
 
         In pieces of a mebibyte at the most. Raises NotThere.
         """
+
+    async def holds(self, key: str) -> bool:
+        """Whether there is something under the key."""
+        try:
+            async with contextlib.aclosing(self.read(key, 0, 1)) as pieces:
+                await anext(pieces, None)
+        except NotThere:
+            return False
+        return True
 
     async def probe(self) -> None:
         """Write a small file and delete it again, to see that both can be done."""

@@ -45,7 +45,7 @@ WHERE id IN (
     ORDER BY delete_at
     LIMIT $2
     FOR UPDATE SKIP LOCKED)
-RETURNING id, place_key, octets, deleted_at IS NOT NULL AS gone
+RETURNING id, place_key, octets, deleted_at IS NOT NULL AS gone, delete_tries AS tries
 """
 # In this order: what an erasure dooms anew in between is found by the second.
 KEEP_ROW = """
@@ -59,12 +59,16 @@ DELETE FROM recordings WHERE id = $1 AND doomed_because IN ('erased', 'forgotten
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Doomed:
-    """A recording to be deleted in its place; `gone` where only its row is left."""
+    """A recording to be deleted in its place; `gone` where only its row is left.
+
+    `tries` counts this time, too.
+    """
 
     id: UUID
     place_key: str
     octets: int
     gone: bool
+    tries: int
 
 
 async def doom_expired(db: Database, now: dt.datetime | None = None) -> int:

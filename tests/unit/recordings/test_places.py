@@ -102,8 +102,10 @@ async def test_putting_again_replaces(place, file):
 async def test_what_was_deleted_is_gone_and_deleting_again_is_fine(place, file):
     await place.put(KEY, file)
     await place.put("1/other.wav", file)
+    assert await place.holds(KEY)
     for _ in range(2):
         await place.delete(KEY)
+    assert not await place.holds(KEY)
     with pytest.raises(NotThere, match="0b8a"):
         await read(place)
     assert await read(place, "1/other.wav", 0, 3) == BIG[:3]
