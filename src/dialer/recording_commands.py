@@ -13,8 +13,11 @@ import rich.console
 import rich.table
 import typer
 
+from dialer import config
 from dialer.client import ApiProblem
-from dialer.command import LOCAL_API, Api, Mistake, run_with_client
+from dialer.command import LOCAL_API, Api, ConfigFile, Mistake, run, run_with_client
+from dialer.recordings.configured import keys_of, place_of
+from dialer.recordings.place import PlaceError
 
 if TYPE_CHECKING:
     from dialer.api.recording_models import Recording
@@ -76,6 +79,25 @@ def list_recordings(
         rich.console.Console(width=max(rich.console.Console().width, 120)).print(table)
 
     run_with_client(api, work)
+
+
+@app.command()
+def check(file: ConfigFile = None) -> None:
+    """Try the place that the configuration names, by a small file that is deleted again."""
+    settings = config.load(file)
+    place, keys = place_of(settings), keys_of(settings)
+
+    async def work() -> None:
+        try:
+            await place.probe()
+        except PlaceError as error:
+            raise Mistake(str(error)) from None
+        typer.echo(f"{place}: can be written to and deleted from")
+        typer.echo(
+            "recordings are sealed" if keys.sealing else "recordings are kept in clear: no key"
+        )
+
+    run(work())
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import io
 import random
@@ -95,6 +96,22 @@ def test_what_is_there_of_something_else_is_no_harm(command, refused, kept, tmp_
     assert command("recordings", "get", kept.id, "-o", tmp_path / "folder")[0] == 0
     assert len(list((tmp_path / "folder").iterdir())) == 1
     assert "No such file" in refused("recordings", "get", kept.id, "-o", "nowhere/sound.wav")
+
+
+def test_the_place_is_tried_before_it_is_needed(command, refused, configured, tmp_path):
+    place = tmp_path / "place"
+    file = configured(f'[recordings]\nplace = "{place}"\nkeys_file = "keys"\n')
+    (tmp_path / "keys").write_text(base64.urlsafe_b64encode(bytes(32)).decode())
+    code, out, _ = command("recordings", "check", "--config", file)
+    assert (code, out.splitlines()) == (
+        0,
+        [f"{place}: can be written to and deleted from", "recordings are sealed"],
+    )
+    assert list(place.iterdir()) == []
+    place.rmdir()
+    place.write_text("no folder")
+    said = refused("recordings", "check", "--config", file)
+    assert said.startswith(f"a recording cannot be written in {place}: ")
 
 
 def test_deleting_is_asked_for_and_what_is_no_recording_is_told(

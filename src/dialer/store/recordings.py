@@ -90,15 +90,12 @@ _SEEN = "(doomed_because IS NULL OR doomed_because IN ('expired', 'deleted'))"
 GET = f"""
 SELECT {", ".join(_READ)} FROM recordings WHERE id = $1 AND account_id = $2 AND {_SEEN}
 """  # noqa: S608 - as above
+# One statement for each choice of filters, which are few, so that each is planned for its index.
 LIST = f"""
 SELECT {", ".join(_READ)} FROM recordings
-WHERE account_id = $1 AND {_SEEN}
-    AND ($2::bigint IS NULL OR campaign_id = $2)
-    AND ($3::bigint IS NULL OR call_id = $3)
-    AND ($4::timestamptz IS NULL OR started_at >= $4)
-    AND ($5::bigint IS NULL OR ordinal < $5)
+WHERE account_id = $1 AND {_SEEN} {{}}
 ORDER BY ordinal DESC
-LIMIT $6
+LIMIT $2
 """  # noqa: S608 - as above
 OF_CALLS = f"""
 SELECT {", ".join(_READ)} FROM recordings
@@ -149,8 +146,16 @@ async def list_page(
 
     `since` is when they began at the earliest; `before` is the `ordinal` of the last one seen.
     """
+    filters = {
+        "campaign_id =": campaign_id,
+        "call_id =": call_id,
+        "started_at >=": since,
+        "ordinal <": before,
+    }
+    given = {name: value for name, value in filters.items() if value is not None}
+    wanted = "".join(f" AND {name} ${place}" for place, name in enumerate(given, start=3))
     async with session(db) as connection:
-        rows = await connection.fetch(LIST, account_id, campaign_id, call_id, since, before, limit)
+        rows = await connection.fetch(LIST.format(wanted), account_id, limit, *given.values())
     return [_recording(row) for row in rows]
 
 
