@@ -74,6 +74,14 @@ def test_whose_interval_holds(evidence, minutes):
     assert waits(after(evidence, policy=policy)) == minutes
 
 
+@pytest.mark.parametrize(("jitter", "minutes"), [(0.0, 20), (0.25, 25), (0.5, 30)])
+def test_each_wait_is_lengthened_by_its_share_of_jitter(jitter, minutes):
+    policy = RetryPolicy(max_attempts=3, interval=45 * MINUTE, jitter=jitter)
+    assert waits(after(BUSY, policy=policy)) == minutes
+    late = Evidence(code=486, retry_after=2 * 3600)
+    assert waits(after(late, policy=policy)) >= 120
+
+
 @pytest.mark.parametrize("seen", [{"rang": True}, {"answered": True}])
 def test_whatever_rang_or_was_answered_counts(seen):
     plain = after(CONGESTED, History(technical_in_a_row=4))

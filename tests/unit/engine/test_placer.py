@@ -325,6 +325,19 @@ def test_a_verdict_goes_by_the_history_and_the_campaigns_wishes(counted, status,
     )
 
 
+def test_calls_that_failed_together_are_tried_again_within_the_campaigns_share_of_jitter():
+    retry = dataclasses.replace(RETRY, retry_by_outcome={"busy": 1000}, jitter_percent=20)
+    waits = [
+        (verdict.next_attempt_at - NOW).total_seconds()
+        for _, verdict in (
+            placer.judge(TABLE, campaign.Evidence(code=486), CLAIMED.history, retry, NOW)
+            for _ in range(200)
+        )
+    ]
+    assert 1000 <= min(waits) < 1100 < max(waits) <= 1200
+    assert len(set(waits)) > 100
+
+
 def test_a_number_that_a_trunk_would_be_asked_for_as_an_emergency_number_is_not_dialled():
     trunk = sip.Trunk("carrier", "192.0.2.1")
     definition = TrunkDefinition(trunk, rewriting=(Rewriting.of(r"^\+4989", ""),))
