@@ -8,7 +8,7 @@ from tests.engine.scene import TRUNK, eventually, numbers_of
 
 from dialer.campaign.moves import CampaignAction
 from dialer.campaign.system_failure import Thresholds
-from dialer.store import campaigns
+from dialer.store import campaigns, trunks
 from dialer.store.records import DEFAULT_ACCOUNT
 
 
@@ -119,6 +119,16 @@ async def test_a_campaign_none_of_whose_trunks_is_usable_is_paused_after_its_tim
     nowhere = await scene.campaign(numbers_of("2000", 1), trunks=("nobody has it",))
     found = await eventually(lambda: paused(scene, nowhere))
     assert "no node has it in its configuration" in found.pause_detail
+
+
+async def test_a_campaign_whose_trunk_a_person_holds_is_paused_after_its_time_and_says_why(scene):
+    await scene.node("one", pauses=Thresholds(trunks_unusable=dt.timedelta(seconds=1)))
+    await trunks.hold(scene.pool, TRUNK, "the SBC is moved", "ada")
+    campaign = await scene.campaign(numbers_of("2000", 5))
+    found = await eventually(lambda: paused(scene, campaign))
+    assert found.pause_reason == "system_failure"
+    assert "carrier: held by a person (the SBC is moved)" in found.pause_detail
+    assert await scene.statuses(campaign) == {"planned": 5}
 
 
 async def test_numbers_that_a_trunk_says_do_not_exist_pause_the_campaigns_before_the_list_burns(

@@ -7,6 +7,7 @@ import datetime as dt
 import itertools
 
 import pytest
+from tests.engine.scene import TRUNK
 
 from dialer.store import campaigns, numbers
 from dialer.store.records import DEFAULT_ACCOUNT, NewCall
@@ -147,6 +148,27 @@ async def test_each_change_of_status_has_its_event_with_rule_and_outcome(scene):
             ("call.completed_without_answer", "busy-486"),
         ],
     }
+
+
+async def test_what_a_person_should_look_at_is_logged_and_counted(scene, logged):
+    node = await scene.node()
+    told, untold = (
+        ["+15556080000", "+15554280000", "+15557020000"],
+        ["+15552000000", "+15554860000"],
+    )
+    campaign = await scene.campaign([*told, *untold])
+    await scene.tried(campaign)
+    alarms = [(entry["alarm"], entry["rule"]) for entry in logged if "alarm" in entry]
+    assert sorted(alarms) == [
+        ("caller_id", "blocked-608"),
+        ("caller_id", "caller-identity-428-433-436-437-438"),
+        ("media", "no-usable-media"),
+    ]
+    sample = node.engine._metrics.registry.get_sample_value
+    assert [
+        sample("dialer_alarms_total", {"alarm": alarm, "trunk": TRUNK})
+        for alarm in ("caller_id", "media", "busy_burst")
+    ] == [2, 1, None]
 
 
 @pytest.mark.parametrize(
