@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import signal
 
 import pytest
 from tests.engine.scene import TRUNK, eventually, numbers_of
 
 from dialer.campaign.moves import CampaignAction
+from dialer.campaign.outcome import Outcome
+from dialer.campaign.outcome_table import OutcomeTable, default_text
 from dialer.store import failover, trunks
 from dialer.store.errors import Unavailable
 from dialer.store.failover import Commit
@@ -76,6 +79,50 @@ async def test_who_was_rung_or_declined_is_not_called_over_the_second_trunk(scen
     assert [len(legs) for legs in await legs_of(scene, campaign)] == [1, 1, 1]
     assert not scene.ledger.calls
     await scene.wire_agrees("first", first)
+
+
+def with_definition(state, **changes):
+    state.definition = dataclasses.replace(state.definition, **changes)
+    return state
+
+
+async def test_a_trunk_says_itself_after_which_outcomes_the_next_one_is_tried(scene):
+    first = await scene.carrier_like(BUSY)
+    only_busy = with_definition(
+        scene.trunk_of(first, "first"), failover_on=frozenset({Outcome.BUSY})
+    )
+    second = await scene.carrier_like(CONGESTED)
+    never = with_definition(scene.trunk_of(second, "second"), failover_on=frozenset())
+    await scene.node("one", only_busy, never, scene.trunk())
+    over_busy = await scene.campaign(numbers_of("2000", 1), trunks=BOTH)
+    over_never = await scene.campaign(numbers_of("2001", 1), trunks=("second", TRUNK))
+    await scene.tried(over_busy)
+    await scene.tried(over_never)
+    assert await legs_of(scene, over_busy) == [[("first", 486, "busy"), (TRUNK, 200, "answered")]]
+    assert await legs_of(scene, over_never) == [[("second", 503, "trunk_congested")]]
+
+
+async def test_a_rule_of_a_trunks_own_decides_of_its_calls_and_of_no_others(scene):
+    change = """
+    [[rule]]
+    name = "busy-486"
+    code = [486]
+    outcome = "blocked"
+    """
+    own = OutcomeTable.load(default_text(), change)
+    first = await scene.carrier_like(BUSY)
+    await scene.node(
+        "one", with_definition(scene.trunk_of(first, "first"), table=own), scene.trunk()
+    )
+    changed = await scene.campaign(["+15552000000"], trunks=("first",))
+    usual = await scene.campaign(["+15554860000"])
+    for campaign, outcome, status in (
+        (changed, "blocked", "technical_error"),
+        (usual, "busy", "completed_without_answer"),
+    ):
+        await scene.tried(campaign)
+        assert await scene.outcomes(campaign) == {outcome: 1}
+        assert await scene.statuses(campaign) == {status: 1}
 
 
 async def test_the_attempt_ends_as_its_last_leg_did_and_counts_by_it(scene):
