@@ -76,6 +76,16 @@ async def test_an_operator_may_requeue_calls_of_a_chosen_final_status_and_it_is_
     assert (last.call.status, last.call.attempts_counted) == ("answered", 1)
 
 
+async def test_a_requeued_call_is_dialled_although_its_last_time_has_passed(pool):
+    campaign, node, ids = await one_of_each_end(pool)
+    given_up = CallStatus.COMPLETED_WITHOUT_ANSWER
+    await pool.execute("UPDATE calls SET not_after = now() - interval '1 hour'")
+    assert await again(pool, campaign, given_up) == 1
+    await promotion.promote(pool)
+    [leg] = await node.dial_all(campaign)
+    assert leg.call_id == ids[given_up]
+
+
 async def test_an_answered_call_is_never_requeued(pool):
     campaign, _, ids = await one_of_each_end(pool)
     with pytest.raises(ValueError, match="answered"):
