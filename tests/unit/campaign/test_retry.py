@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dialer.campaign.calendar import Calendar
 from dialer.campaign.evidence import Evidence, LocalCause
 from dialer.campaign.moves import call_may_move
 from dialer.campaign.outcome import Outcome, RetryKind
 from dialer.campaign.outcome_table import OutcomeTable
 from dialer.campaign.retry import LONGEST_RETRY_AFTER, History, RetryPolicy, decide
 from dialer.campaign.status import CallStatus
+from dialer.campaign.windows import windows_of
 
 TABLE = OutcomeTable.default()
 NOW = dt.datetime(2026, 3, 8, 6, 59, tzinfo=dt.UTC)
@@ -80,6 +82,21 @@ def test_each_wait_is_lengthened_by_its_share_of_jitter(jitter, minutes):
     assert waits(after(BUSY, policy=policy)) == minutes
     late = Evidence(code=486, retry_after=2 * 3600)
     assert waits(after(late, policy=policy)) >= 120
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes", "minutes"),
+    [
+        ("07:00", "09:00", 20),  # now is 06:59
+        ("07:30", "09:00", 31),
+        ("06:00", "07:00", 23 * 60 + 1),  # closed by then: the next day
+    ],
+)
+def test_the_next_attempt_is_moved_to_where_a_window_is_open(opens, closes, minutes):
+    every_day = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    windows = windows_of([{"days": every_day, "from": opens, "to": closes}])
+    policy = RetryPolicy(3, 45 * MINUTE, calendar=Calendar(("UTC",), windows=windows))
+    assert waits(after(BUSY, policy=policy)) == minutes
 
 
 @pytest.mark.parametrize("seen", [{"rang": True}, {"answered": True}])

@@ -9,9 +9,11 @@ import uuid
 import pytest
 
 from dialer.campaign import evidence as campaign
+from dialer.campaign.calendar import Calendar
 from dialer.campaign.number_rewriting import Rewriting
 from dialer.campaign.outcome_table import OutcomeTable
 from dialer.campaign.status import CallStatus, Phase
+from dialer.campaign.windows import windows_of
 from dialer.engine import placer
 from dialer.engine.trunk_definition import TrunkDefinition
 from dialer.rtp.early_media import EarlyMedia
@@ -336,6 +338,15 @@ def test_calls_that_failed_together_are_tried_again_within_the_campaigns_share_o
     ]
     assert 1000 <= min(waits) < 1100 < max(waits) <= 1200
     assert len(set(waits)) > 100
+
+
+def test_the_next_attempt_lies_in_the_hours_of_the_campaign():
+    opens = NOW + dt.timedelta(hours=3)
+    day = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    hours = [{"days": day, "from": f"{opens:%H:%M}", "to": "24:00"}]
+    retry = dataclasses.replace(RETRY, calendar=Calendar(("UTC",), windows=windows_of(hours)))
+    _, verdict = placer.judge(TABLE, campaign.Evidence(code=486), CLAIMED.history, retry, NOW)
+    assert verdict.next_attempt_at == opens
 
 
 def test_a_number_that_a_trunk_would_be_asked_for_as_an_emergency_number_is_not_dialled():
