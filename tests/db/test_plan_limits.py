@@ -217,6 +217,21 @@ async def test_attempts_to_a_number_are_capped_by_day_over_all_campaigns(pool):
     assert len(await node.claim(third, now=midnight)) == 1
 
 
+async def test_attempts_to_a_number_are_capped_by_week_over_all_campaigns(pool):
+    await plan(pool, attempts_per_week=1)
+    node = await lasting_node(pool)
+    await node.end(await node.dial_all(await scene.campaign(pool, 1)), NO_ANSWER)
+    second = await scene.campaign(pool, 1)
+    assert await node.claim(second) == []
+    [call] = await pool.fetch("SELECT id FROM calls WHERE campaign_id = $1", second.id)
+    berlin = zoneinfo.ZoneInfo("Europe/Berlin")
+    today = dt.datetime.now(berlin).date()
+    monday = dt.datetime.combine(today + dt.timedelta(days=7 - today.weekday()), dt.time(), berlin)
+    assert await due_of(pool, call["id"]) == monday
+    await promotion.promote(pool, full=True, now=monday)
+    assert len(await node.claim(second, now=monday)) == 1
+
+
 async def test_what_is_the_trunks_fault_or_was_never_sent_is_no_attempt_to_the_person(pool):
     campaign = await scene.campaign(pool, 1)
     node = await lasting_node(pool)
