@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+from tests.db import scene as store_scene
 from tests.engine.scene import eventually, numbers_of
 
 from dialer.campaign.moves import CampaignAction
@@ -126,3 +127,26 @@ async def test_no_invite_is_sent_again_without_a_lease_nor_for_whom_another_has_
     monkeypatch.setattr(lease, "renew", renew)
     await eventually(lambda: any(one["event"] == "call lost to another node" for one in logged))
     assert len(sent) == seen
+
+
+@pytest.mark.parametrize(
+    ("redial", "status"), [(False, "technical_error"), (True, "retry_scheduled")]
+)
+async def test_the_calls_of_a_dead_node_are_tried_again_only_where_the_campaign_says_so(
+    scene, redial, status
+):
+    campaign = await scene.campaign(
+        numbers_of("2000", 3), max_attempts=2, redial_interrupted=redial
+    )
+    dead = await store_scene.node(scene.pool, "dead")
+    await store_scene.promotion.promote(scene.pool)
+    claimed = await store_scene.queue.claim(
+        scene.pool, campaign, "dead", dead.epoch, 3, {"carrier": 100}
+    )
+    assert len(await dead.dial(claimed)) == 3
+    await dead.die()
+    await scene.node()
+    await scene.tried(campaign)
+    assert await scene.statuses(campaign) == {status: 3}
+    assert await scene.outcomes(campaign) == {"interrupted": 3}
+    assert not scene.ledger.calls
