@@ -9,6 +9,7 @@ import itertools
 import pytest
 from tests.engine.scene import TRUNK
 
+from dialer.campaign.moves import CampaignAction
 from dialer.store import campaigns, numbers
 from dialer.store.records import DEFAULT_ACCOUNT, NewCall
 
@@ -206,6 +207,44 @@ async def test_attempts_are_made_until_they_are_used_up(scene):
     assert callers[0] == callers[2] != callers[1]
     starts = [record.began_at for record in scene.ledger.of_number("+15554860000")]
     assert all(later - earlier > 0.9 for earlier, later in itertools.pairwise(starts))
+
+
+async def test_who_declines_is_called_once_more_and_never_again(scene):
+    await scene.node()
+    campaign = await scene.campaign(
+        ["+15556030000"], max_attempts=5, retry_by_outcome={"declined": 1}
+    )
+    await scene.ledger.until(lambda ledger: len(ledger.of_number("+15556030000")) == 2)
+    await scene.tried(campaign)
+    (details,) = (await scene.calls(campaign)).values()
+    assert [attempt.status for attempt in details.attempts] == [RETRY, NO_ANSWER]
+    assert (details.call.status, details.call.due) == (NO_ANSWER, None)
+
+
+async def test_after_ten_failures_of_the_trunk_in_a_row_a_call_is_given_up(scene):
+    await scene.node()
+    campaign = await scene.campaign(
+        ["+15555000000"], start=False, max_attempts=2, retry_by_outcome={"network_failure": 1}
+    )
+    await scene.pool.execute("UPDATE calls SET technical_in_a_row = 8")
+    await scene.act(campaign, CampaignAction.START)
+    await scene.ledger.until(lambda ledger: len(ledger.of_number("+15555000000")) == 2)
+    await scene.tried(campaign)
+    (details,) = (await scene.calls(campaign)).values()
+    assert [attempt.status for attempt in details.attempts] == [RETRY, ERROR]
+    assert (details.call.status, details.call.attempts_counted) == (ERROR, 0)
+
+
+async def test_a_planned_campaign_calls_nobody_before_its_time_and_all_from_then_on(scene):
+    await scene.node()
+    starts = await scene.pool.fetchval("SELECT clock_timestamp() + interval '2 seconds'")
+    campaign = await scene.campaign(["+15552000000", "+15554860000"], start_at=starts)
+    assert (await campaigns.get(scene.pool, DEFAULT_ACCOUNT, campaign)).status == "planned"
+    await scene.tried(campaign)
+    assert await scene.statuses(campaign) == {ANSWERED: 1, NO_ANSWER: 1}
+    first = await scene.pool.fetchval("SELECT min(created_at) FROM attempts")
+    assert first >= starts
+    assert (await campaigns.get(scene.pool, DEFAULT_ACCOUNT, campaign)).started_at >= starts
 
 
 async def test_a_campaign_with_nothing_left_stays_in_progress_and_dials_what_is_added(scene):
