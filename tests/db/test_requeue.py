@@ -86,6 +86,16 @@ async def test_a_requeued_call_is_dialled_although_its_last_time_has_passed(pool
     assert leg.call_id == ids[given_up]
 
 
+async def test_the_numbers_of_a_requeued_person_are_tried_from_the_first_on(pool):
+    campaign, node, ids = await one_of_each_end(pool)
+    given_up = CallStatus.COMPLETED_WITHOUT_ANSWER
+    await pool.execute("UPDATE calls SET alternates = '{+491}', next_number = '+491'")
+    assert await again(pool, campaign, given_up) == 1
+    await promotion.promote(pool)
+    [leg] = await node.dial_all(campaign)
+    assert leg.number == (await scene.read(pool, ids[given_up])).call.number != "+491"
+
+
 async def test_an_answered_call_is_never_requeued(pool):
     campaign, _, ids = await one_of_each_end(pool)
     with pytest.raises(ValueError, match="answered"):
