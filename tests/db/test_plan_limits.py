@@ -252,6 +252,17 @@ async def test_a_number_on_the_do_not_call_list_comes_refused(pool):
     assert "do-not-call" in refused["+4930000101"].detail
 
 
+async def test_a_person_one_of_whose_numbers_is_on_the_do_not_call_list_comes_refused(pool):
+    campaign = await scene.campaign(pool, promote=False)
+    person = NewCall("+4930000101", alternates=("+4930000102", "+4930000103"))
+    await numbers.add(pool, DEFAULT_ACCOUNT, campaign.id, [person])
+    await do_not_call.add(pool, DEFAULT_ACCOUNT, [NewListing("+4930000103")], "api")
+    await promotion.promote(pool)
+    [call] = await (await lasting_node(pool)).claim(campaign)
+    assert call.refused.cause is LocalCause.SUPPRESSED
+    assert "+4930000103" in call.refused.detail
+
+
 async def test_607_puts_the_number_on_the_do_not_call_list(pool):
     campaign = await scene.campaign(pool, 1)
     node = await lasting_node(pool)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from dialer.campaign.admission import Limits, Ruling
     from dialer.store import rows
+    from dialer.store.account_records import Listing
     from dialer.store.plan_limits import AccountState
     from dialer.store.pool import Connection
 
@@ -96,7 +97,7 @@ async def rule(
                 call_id=call_id,
                 numbers=all_numbers,
                 dialable=row["dialable"],
-                listed=next((listed[one].told() for one in all_numbers if one in listed), ""),
+                listed=_why_listed(all_numbers, listed),
                 live=row["live"],
                 has_place=number in placed,
                 today=today,
@@ -141,3 +142,12 @@ async def _placed(
         return set()
     found = await connection.fetch(PLACED, account.account_id, account.period.start, list(numbers))
     return {row["number"] for row in found}
+
+
+def _why_listed(numbers: Sequence[str], listed: Mapping[str, Listing]) -> str:
+    """Say why a person may not be called, whose numbers these are; "" where none is listed."""
+    for number in numbers:
+        if number in listed:
+            told = listed[number].told()
+            return told if number == numbers[0] else f"{number}, a number of the person: {told}"
+    return ""
