@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import tempfile
@@ -133,6 +134,13 @@ def figure(record_property):
         record_property("figure", (str(name), str(value), str(bound), held))
 
     return note
+
+
+@pytest.fixture
+def share(request):
+    """`share(cases)`: all of many cases in `make media`, and every fifth of them elsewhere."""
+    whole = request.config.pluginmanager.hasplugin("tests.media_table")
+    return lambda cases: itertools.islice(cases, 0, None, 1 if whole else 5)
 
 
 @pytest.fixture

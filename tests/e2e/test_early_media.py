@@ -115,10 +115,12 @@ def labelled():
         yield np.concatenate(parts), [reason, "speech"]
 
 
-async def test_the_plans_of_many_countries_come_through_asterisk(asterisk, user_agent, figure):
+async def test_the_plans_of_many_countries_come_through_asterisk(
+    asterisk, user_agent, figure, share
+):
     agent, turn = await user_agent(), asyncio.Semaphore(AT_ONCE)
     trunk = dataclasses.replace(asterisk.trunk(), codecs=("PCMU",))
-    played = list(labelled())
+    played = list(share(labelled()))
     for number, (sound, _) in enumerate(played):
         payloads = early_sounds.packets(sound, np.random.default_rng(number), level=LEVEL)
         data = b"".join(packet.payload for packet in payloads)

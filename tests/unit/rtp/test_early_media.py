@@ -69,9 +69,9 @@ def lines():
         yield {"seed": seed, "level": level, "codec": codec, "loss": loss, "noise": noise}
 
 
-def test_signals_of_many_countries_are_told_by_their_cadence(figure):
+def test_signals_of_many_countries_are_told_by_their_cadence(figure, share):
     score, clips = Score(), np.random.default_rng(3)
-    for (country, plan), settings in itertools.product(PLANS.items(), lines()):
+    for (country, plan), settings in share(itertools.product(PLANS.items(), lines())):
         line = {**settings, "seed": settings["seed"] + 100 * len(country)}
         begin = clips.integers(0, 1600)  # the path opens in the midst of a burst
         ring = cadence(plan.ring, plan.ring_cadence, 3)
@@ -87,10 +87,10 @@ def test_signals_of_many_countries_are_told_by_their_cadence(figure):
     score.note(figure, RIGHT)
 
 
-def test_tones_that_swing_are_told_as_those_that_do_not(figure):
+def test_tones_that_swing_are_told_as_those_that_do_not(figure, share):
     score = Score()
     tones = ((400, 25), (400, 33), (425, 50), (400, 16))
-    for (carrier, swing), line in itertools.product(tones, lines()):
+    for (carrier, swing), line in share(itertools.product(tones, lines())):
         for cadence_of, wanted in (
             ((0.4, 0.2, 0.4, 2.0), "ringback"),
             ((1, 4), "ringback"),
@@ -101,9 +101,10 @@ def test_tones_that_swing_are_told_as_those_that_do_not(figure):
     score.note(figure, RIGHT)
 
 
-def test_signals_are_told_through_the_codec_of_a_mobile_network(figure):
+def test_signals_are_told_through_the_codec_of_a_mobile_network(figure, share):
     score = Score()
-    for plan, level, loss in itertools.product(PLANS.values(), (-10, -20, -30), (0.0, 0.05)):
+    grid = itertools.product(PLANS.values(), (-10, -20, -30), (0.0, 0.05))
+    for plan, level, loss in share(grid):
         gain, line = 10 ** (level / 20), {"seed": -level, "loss": loss}
         for frequencies, on_off, wanted in (
             (plan.ring, plan.ring_cadence, "ringback"),
@@ -120,10 +121,10 @@ def test_signals_are_told_through_the_codec_of_a_mobile_network(figure):
     score.note(figure, RIGHT)
 
 
-def test_special_information_is_told_with_its_reason(figure):
+def test_special_information_is_told_with_its_reason(figure, share):
     score = Score()
     tables = [*SPECIAL.items(), *early_sounds.INTER_LATA.items()]
-    for (reason, segments), line, gap in itertools.product(tables, lines(), (0, 0.03)):
+    for (reason, segments), line, gap in share(itertools.product(tables, lines(), (0, 0.03))):
         sound = (sounds.silence(0.5), special(*segments, gap=gap), sounds.silence(0.3))
         score.add("special information", [reason], heard(np.concatenate(sound), **line))
     score.note(figure, RIGHT)
