@@ -75,9 +75,16 @@ async def name_server(records, **how):
     """Serve `records` on a free port of loopback, over UDP and TCP."""
     server = NameServer({key: list(texts) for key, texts in records.items()}, **how)
     loop = asyncio.get_running_loop()
-    tcp = await asyncio.start_server(server.serve_tcp, "127.0.0.1", 0)
-    server.address = tcp.sockets[0].getsockname()[:2]
-    udp, _ = await loop.create_datagram_endpoint(lambda: server, local_addr=server.address)
+    while True:
+        tcp = await asyncio.start_server(server.serve_tcp, "127.0.0.1", 0)
+        server.address = tcp.sockets[0].getsockname()[:2]
+        try:
+            udp, _ = await loop.create_datagram_endpoint(lambda: server, local_addr=server.address)
+        except OSError:  # for UDP the port is somebody else's
+            tcp.close()
+            await tcp.wait_closed()
+        else:
+            break
     try:
         yield server
     finally:

@@ -236,7 +236,7 @@ async def test_responses_that_come_twice(far_end, user_agent):
 
 async def test_no_answer_at_all_is_timer_b(far_end, user_agent):
     far = await far_end("silent")
-    agent = await user_agent(t1=SHORT_T1)
+    agent = await user_agent(t1=2 * SHORT_T1)  # the last INVITE leaves one T1 before the end
     result = await agent.call(request(far, ring_timeout=0.5))
     assert (result.code, result.local_cause) == (None, LocalCause.TIMER_B)
     assert result.provisionals == ()
