@@ -184,6 +184,17 @@ async def test_a_key_gives_the_consent(recorder):
     assert (await recorder.stored()).consent_detail == "pressed 1 after 'hello.wav'"
 
 
+async def test_the_key_that_gave_the_consent_is_none_of_the_menu_that_follows(recorder):
+    await recorder.node()
+    wanted = {"consent": "key", "key": "1", "announcement": SPOKEN}
+    menu = {"kind": "gather", "name": "first", "prompt": SPOKEN, "branches": {"1": {}, "2": {}}}
+    campaign = await recorder.campaign(KEYED, wanted, menu)
+    assert (await recorder.told(campaign))["problem"] is None
+    [call] = (await recorder.scene.calls(campaign)).values()
+    [step] = call.attempts[0].conversation["steps"]
+    assert step["keys"] == "2"
+
+
 async def test_another_key_does_not(recorder):
     await recorder.node()
     wanted = {"consent": "key", "key": "2", "announcement": SPOKEN}

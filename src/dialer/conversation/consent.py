@@ -6,6 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from dialer.conversation.keys import Keys
+from dialer.rtp.g711 import FRAME_SECONDS
+
+LONGEST_PRESS = 10.0  # seconds that a key is waited for to come up
+REPETITIONS = 3  # packets that tell the end of a key (RFC 4733 §2.5.1.4)
 
 if TYPE_CHECKING:
     from dialer.clock import Clock
@@ -22,6 +26,14 @@ async def announce(call: OutboundCall, frames: Frames) -> bool:
     finally:
         media.stop_playing()
     return playing.result() and not call.result.done()
+
+
+async def _released(keys: Keys, call: OutboundCall, clock: Clock) -> None:
+    """Wait until the key is up, and its end repeated: whoever listens next would take it anew."""
+    until = clock.monotonic() + LONGEST_PRESS
+    while keys.down and not call.result.done() and clock.monotonic() < until:
+        await clock.sleep(FRAME_SECONDS)
+    await clock.sleep(REPETITIONS * FRAME_SECONDS)
 
 
 async def ask_for_key(
@@ -46,6 +58,7 @@ async def ask_for_key(
         if playing.done() and not first.done() and not call.result.done():
             waiting = asyncio.ensure_future(clock.sleep(seconds))
             await asyncio.wait((waiting, first, call.result), return_when=asyncio.FIRST_COMPLETED)
+        await _released(keys, call, clock)
     finally:
         keys.close()
         media.stop_playing()

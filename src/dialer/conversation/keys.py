@@ -39,6 +39,11 @@ class Keys:
         self._call.media.listeners.remove(self.take)
         self._call.digit_listeners.remove(self._informed)
 
+    @property
+    def down(self) -> bool:
+        """Whether a key is held, as far as it can be told."""
+        return self._digits.down or self._in_band.down
+
     def pressed(self, key: str, way: str) -> None:
         """Take a key that came one way, unless the call's keys come another way."""
         self.way = self.way or way

@@ -101,12 +101,14 @@ class Conversations:
         try:
             ending = await self._hold(answered)
         finally:
-            if answered.transfers is not None:
-                await answered.transfers.close()
-                if answered.transfers.records:
-                    kept["transfers"] = answered.transfers.records
-            if answered.recorded is not None:
-                kept["recording"] = answered.recorded.end()
+            try:
+                if answered.transfers is not None:
+                    await answered.transfers.close()
+                    if answered.transfers.records:
+                        kept["transfers"] = answered.transfers.records
+            finally:
+                if answered.recorded is not None:
+                    kept["recording"] = answered.recorded.end()
         return dataclasses.replace(ending, record={**ending.record, **kept}) if kept else ending
 
     def _transfers(

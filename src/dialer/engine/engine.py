@@ -257,8 +257,10 @@ class Engine:
 
     async def _end_recordings(self) -> None:
         """Take what was recorded to its place; what does not get there waits in the spool."""
-        if self._call_recordings is not None:
-            await self._call_recordings.close()
+        if self._call_recordings is not None and not await self._wait(
+            self._call_recordings.close(), DELIVER_SECONDS
+        ):
+            log.error("the disk is too slow: the last of some recordings is lost")
         if self._recording_delivery is not None:
             delivered = self._wait(self._recording_delivery.deliver(), DELIVER_SECONDS)
             if not await delivered:

@@ -83,6 +83,10 @@ class RecordingDelivery:
             # libsndfile raises RuntimeError, where the disk is full too
             except (PlaceError, Unavailable, OSError, RuntimeError) as error:
                 return self._failed(path, str(error))
+            except Exception as error:  # a fault of ours in one must not keep the others waiting
+                if path.name not in self._told:
+                    log.exception("a recording could not be delivered", spool=str(path))
+                return self._failed(path, repr(error))
         self._told.pop(path.name, None)
         return True
 

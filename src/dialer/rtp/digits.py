@@ -28,6 +28,11 @@ class DigitReader:
         self._timestamp = 0
         self._event: int | None = None  # the one under way, None once its end was seen
 
+    @property
+    def down(self) -> bool:
+        """Whether a key is held, as far as packets have told its end."""
+        return self._event is not None
+
     def take(self, packet: Packet) -> str | None:
         """Return the key that a packet of telephone events tells of, None where it is not new."""
         try:

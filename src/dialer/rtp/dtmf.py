@@ -58,6 +58,11 @@ class InBandDigits:
         self._missed = 0  # blocks in a row without the key that is down
         self._down = ""
 
+    @property
+    def down(self) -> bool:
+        """Whether a key is held."""
+        return bool(self._down)
+
     def take(self, samples: Samples) -> str:
         """Return the keys that these samples complete, most often none."""
         audio = np.concatenate((self._rest, samples.astype(np.float32)))
