@@ -33,7 +33,7 @@ demo: $(STAMP) ## call 200 simulated numbers and compare with the far end's ledg
 
 test: $(STAMP) ## every test: real Postgres, Asterisk, SIPp, a pyVoIP telephone
 	@sip/tools.sh
-	$(BIN)/pytest -q -n $(WORKERS) $(ARGS)
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
 interop: $(STAMP) ## against Asterisk, Kamailio, baresip, pyVoIP and SIPp, with a table of verdicts
 	@sip/tools.sh
