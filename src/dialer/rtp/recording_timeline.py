@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dialer.rtp.packet import Packet
 
 AWAITED = 1.0  # seconds that a packet may be late and still be recorded in its place
-MOST_APART = 0.5  # seconds between what a timestamp and the clock say, before the clock is believed
+MOST_EARLY = 0.5  # seconds that a timestamp may be ahead of the clock before the clock is believed
 _CODEC_OF_TYPE = {0: "PCMU", 8: "PCMA"}  # RFC 3551 §6
 _HALF = 1 << 31
 
@@ -80,8 +80,8 @@ class Channel:
 
     def _position(self, packet: Packet, clock: int) -> int:
         position = (packet.timestamp + self._offset - clock + _HALF) % (2 * _HALF) - _HALF + clock
-        apart = MOST_APART * g711.SAMPLE_RATE
-        if packet.ssrc != self._ssrc or abs(position - clock) > apart:
+        ahead = (position - clock) / g711.SAMPLE_RATE
+        if packet.ssrc != self._ssrc or not -AWAITED <= ahead <= MOST_EARLY:
             self._ssrc = packet.ssrc
             self._offset = clock - packet.timestamp
             return clock

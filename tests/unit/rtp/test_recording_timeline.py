@@ -60,7 +60,7 @@ def test_what_was_lost_is_silence_of_its_length():
 
 @given(
     lost=st.sets(st.integers(1, 99)),
-    delays=st.lists(st.floats(0, 0.4), min_size=100, max_size=100),
+    delays=st.lists(st.floats(0, 0.95), min_size=100, max_size=100),
     cuts=st.lists(st.floats(1, 3), max_size=10),
     doubled=st.sets(st.integers(0, 99)),
 )
@@ -116,7 +116,7 @@ def test_another_stream_is_placed_by_the_clock():
     assert np.array_equal(whole[800:960], heard(frame(1)))
 
 
-@pytest.mark.parametrize("jump", [800_000, -800_000, 6000, -6000])
+@pytest.mark.parametrize("jump", [800_000, -800_000, 6000, -9000])
 def test_a_jump_of_timestamps_is_placed_by_the_clock(jump):
     channel = Channel(BEGINS)
     channel.add(packet(0, first=1_000_000), BEGINS + 1)
