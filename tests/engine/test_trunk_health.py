@@ -83,7 +83,7 @@ async def test_no_call_goes_out_while_the_trunk_asks_for_a_pause(scene, logged):
 
 @pytest.mark.parametrize("credentials", [{"password": "wrong"}, {"username": None}])
 async def test_a_trunk_that_refuses_the_credentials_is_down_after_three(scene, logged, credentials):
-    await scene.node("one", scene.trunk(max_calls=3, **credentials))
+    await scene.node("one", scene.trunk(max_calls=1, **credentials))
     campaign = await scene.campaign(numbers_of("711", 30))
     await eventually(lambda: held(logged))
     await eventually(lambda: idle(scene, campaign))
