@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dialer.campaign.list_row import Row
 
 SPOOL_PIECE = 1024 * 1024  # bytes that are written at a time
+ROWS_AT_A_TIME = 250  # of a workbook, so that the event loop gets its turn
 CSV_PIECE = 8 * 1024  # bytes; a few hundred rows, so that the event loop gets its turn
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FILE_TYPES = frozenset({"text/csv", "multipart/form-data", XLSX})
@@ -117,10 +118,13 @@ class ListUpload:
         room = context_of(self._request).workbooks
         async with room, contextlib.aclosing(book.rows()) as pieces:
             async for piece in pieces:
-                taken = (
-                    raw if isinstance(raw, RowProblem) else columns.take(*raw) for raw in piece
-                )
-                yield [row for row in taken if row is not None]
+                for first in range(0, len(piece), ROWS_AT_A_TIME):
+                    taken = (
+                        raw if isinstance(raw, RowProblem) else columns.take(*raw)
+                        for raw in piece[first : first + ROWS_AT_A_TIME]
+                    )
+                    yield [row for row in taken if row is not None]
+                    await asyncio.sleep(0)
         self.format = f"XLSX, sheet {book.sheet!r}"
 
 
