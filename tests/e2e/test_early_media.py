@@ -82,7 +82,8 @@ async def test_the_times_are_those_of_the_call(asterisk, user_agent):
     assert vacant.seconds == pytest.approx(1.03, abs=0.1)
     assert speech.begin - vacant.end == pytest.approx(0.25, abs=0.6)
     assert early_media.sentence(placer.early_media_of(result)).startswith(
-        "ringback 2.0 s, then special information tone (vacant code) at 4."
+        f"ringback {ringback.seconds:.1f} s, then special information tone (vacant code)"
+        f" at {vacant.begin:.1f} s"
     )
 
 

@@ -6,12 +6,14 @@ import base64
 import hashlib
 import io
 import math
+import zoneinfo
 
 import pytest
 import soundfile
 from playwright.sync_api import expect
 from tests.db import scene as store
 from tests.web import scene
+from tests.web.conftest import ZONE
 from tests.web.house import House, carrier
 from tests.web.test_accessibility import check
 
@@ -26,6 +28,7 @@ from dialer.store import calls, recordings, tokens
 
 SECONDS = 12
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
+READERS = zoneinfo.ZoneInfo(ZONE)
 ADMIN = "an-admin-of-the-instance"
 
 
@@ -107,7 +110,7 @@ def test_an_operator_listens_to_any_part_of_a_recording(sign_in, recorded):
     part = page.get_by_role("region", name="Recording")
     expect(part).to_contain_text("Given by a key: pressed 1")
     expect(part).to_contain_text("12 s")
-    expect(part).to_contain_text(f"until {recorded.expires_at:%-d %b %Y}")
+    expect(part).to_contain_text(f"until {recorded.expires_at.astimezone(READERS):%-d %b %Y}")
     heard = part.locator("audio").evaluate("""async (audio) => {
         const told = (name) => new Promise((resolve, reject) => {
             audio.addEventListener(name, resolve, { once: true });

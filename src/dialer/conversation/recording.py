@@ -35,9 +35,13 @@ class StreamRecording:
         return (self._ended or self._clock.monotonic()) - self._begins
 
     def stop(self) -> None:
-        """Hear no more; stopping twice is harmless."""
+        """Hear no more; stopping twice is harmless.
+
+        The last frame is heard to its end, though the call may have been over sooner.
+        """
         if self._ended is None:
-            self._ended = self._clock.monotonic()
+            heard = max(self._them.end, self._us.end) / g711.SAMPLE_RATE
+            self._ended = max(self._clock.monotonic(), self._begins + heard)
             self._media.listeners.remove(self._receive)
             self._media.sent_listeners.remove(self._send)
 

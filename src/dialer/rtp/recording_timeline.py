@@ -62,6 +62,11 @@ class Channel:
             position = self._taken
         self._pieces.append(_Piece(position, codec, payload))
 
+    @property
+    def end(self) -> int:
+        """The sample behind the last one that is placed, from the beginning of the recording."""
+        return max((one.position + len(one.payload) for one in self._pieces), default=self._taken)
+
     def cut(self, samples: int) -> Samples:
         """Cut off what lies before the sample of that number; return it, as int16 at 8 kHz."""
         length = max(0, samples - self._taken)
