@@ -86,12 +86,30 @@ async def test_what_is_in_the_place_of_another_process_is_left_to_it_for_a_while
 ):
     new = await kept(pool, folder, call)
     await recordings.doom(pool, DEFAULT_ACCOUNT, new.id)
+    (other := folder.with_name("elsewhere") / new.place_key).parent.mkdir(parents=True)
+    assert not other.exists()
     elsewhere = RecordingUpkeep(pool, FolderPlace(folder.with_name("elsewhere")), Metrics())
     now = store.soon(1)
     await elsewhere.run_once(now)
     assert (await recordings.get(pool, DEFAULT_ACCOUNT, new.id)).deleted_at is None
     assert "it is not in" in logged[-1]["reason"]
     await RecordingUpkeep(pool, FolderPlace(folder), Metrics()).run_once(now + store.HOUR)
+    assert files(folder) == []
+    assert (await recordings.get(pool, DEFAULT_ACCOUNT, new.id)).deleted_at is not None
+
+
+async def test_what_is_on_a_share_that_is_not_mounted_never_counts_as_deleted(pool, folder, call):
+    new = await kept(pool, folder, call)
+    await recordings.doom(pool, DEFAULT_ACCOUNT, new.id)
+    share = folder.rename(folder.with_name("share"))
+    folder.mkdir()
+    upkeep = RecordingUpkeep(pool, FolderPlace(folder), Metrics())
+    for hour in range(2 * LOOKED_FOR):
+        await upkeep.run_once(store.soon(1 + hour))
+        assert (await recordings.get(pool, DEFAULT_ACCOUNT, new.id)).deleted_at is None
+    folder.rmdir()
+    share.rename(folder)
+    await upkeep.run_once(store.soon(100))
     assert files(folder) == []
     assert (await recordings.get(pool, DEFAULT_ACCOUNT, new.id)).deleted_at is not None
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
+import threading
+import types
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +16,15 @@ import soundfile
 from tests.engine.scene import eventually
 
 from dialer.conversation.prompt import HELLO
+from dialer.engine import call_recordings
 from dialer.engine.call_recordings import CallRecordings, SpoolSettings
+from dialer.engine.recorded_call import RecordedCall
 from dialer.engine.recording_delivery import AGAIN_AFTER, LOOK_EVERY, RecordingDelivery
 from dialer.metrics import Metrics
 from dialer.recordings.folder_place import FolderPlace
 from dialer.recordings.keys import RecordingKeys
 from dialer.recordings.sealing import read_sealed
+from dialer.rtp.packet import Packet
 from dialer.store import erasure, recordings
 from dialer.store.records import DEFAULT_ACCOUNT, NewCall
 
@@ -268,6 +274,38 @@ async def test_a_disk_that_fills_up_during_a_call_ends_its_recording_and_nothing
     file.close()
     assert "No space left on device; free some space there" in told["problem"]
     assert await recorder.scene.outcomes(campaign) == {"answered": 1}
+
+
+async def test_the_record_knows_of_a_disk_that_is_full_in_the_last_write(recorder):
+    media = types.SimpleNamespace(listeners=[], sent_listeners=[], codec="PCMU")
+    call = types.SimpleNamespace(media=media)
+    claimed = types.SimpleNamespace(
+        on_answer={"recording": GIVEN}, account_id=1, campaign_id=1, id=1, payload={}
+    )
+    recorded = RecordedCall(
+        recorder.calls, claimed, uuid.uuid4(), call, None, recorder.scene.clock
+    )  # fmt: skip
+    recorded.answered()
+    [live] = recorder.calls._live
+    await eventually(lambda: live.writer is not None)
+    media.listeners[0](Packet(0, 1, 0, 7, bytes(160)))
+    file, live.writer._file = live.writer._file, Path("/dev/full").open("wb", 0)  # noqa: SIM115, ASYNC230 - as above
+    told = await recorded.end()
+    file.close()
+    assert told["problem"].startswith("the recording could not be written: No space left")
+    await recorder.calls.close()
+
+
+async def test_a_disk_that_does_not_answer_is_told_and_holds_up_nothing_else(recorder, monkeypatch):
+    monkeypatch.setattr(call_recordings, "LOOK_PATIENCE", 0.05)
+    answers = threading.Event()
+    recorder.calls._thread.submit(answers.wait)
+    for _ in range(2):
+        assert "has not answered" in await recorder.calls.look()
+    answers.set()
+    await eventually(recorder.calls._looking.done)
+    assert await recorder.calls.look() == ""
+    await recorder.calls.close()
 
 
 async def test_without_room_campaigns_that_record_pause_and_the_others_go_on(recorder):

@@ -21,6 +21,7 @@ from dialer.recordings.spool import SpoolHead, SpoolWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
     from pathlib import Path
     from uuid import UUID
 
@@ -34,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 WRITE_EVERY = 1.0  # seconds
 MOST_WAITING = 60  # blocks of a recording that wait for the disk; further ones are lost
+LOOK_PATIENCE = 5.0  # seconds; a disk that takes longer holds up nothing but recordings
 _MIB = 1024 * 1024
 
 
@@ -57,6 +59,7 @@ class LiveRecording:
         self.writer: SpoolWriter | None = None  # the thread's
         self.problem = ""
         self.waiting = 0  # blocks for the thread
+        self.closed: asyncio.Future[None]  # once it has ended
 
     @property
     def id(self) -> UUID:
@@ -77,6 +80,7 @@ class CallRecordings:
         self._clock = clock
         self._metrics = metrics
         self._live: set[LiveRecording] = set()
+        self._looking: asyncio.Future[str] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="recordings")
 
     def begin(
@@ -106,13 +110,14 @@ class CallRecordings:
         self._in_thread(live, self._open)
         return live
 
-    def end(self, live: LiveRecording) -> None:
-        """End a recording; what is left is written soon. Ending twice is harmless."""
+    def end(self, live: LiveRecording) -> asyncio.Future[None]:
+        """End a recording; the future tells that all of it is written. Twice is harmless."""
         live.stream.stop()
         if live in self._live:
             self._live.discard(live)
             self._write_rest(live)
-            self._in_thread(live, self._close)
+            live.closed = asyncio.wrap_future(self._in_thread(live, self._close))
+        return live.closed
 
     async def run_once(self) -> float:
         """Have all written that was heard, in a second; return the seconds until the next turn."""
@@ -125,8 +130,16 @@ class CallRecordings:
 
     async def look(self) -> str:
         """Return `trouble` as it is now: whether the spool can be written and has room."""
-        loop = asyncio.get_running_loop()
-        trouble = await loop.run_in_executor(self._thread, self._look)
+        if self._looking is None:
+            self._looking = asyncio.wrap_future(self._thread.submit(self._look))
+        await asyncio.wait({self._looking}, timeout=LOOK_PATIENCE)
+        if self._looking.done():
+            trouble, self._looking = self._looking.result(), None
+        else:
+            trouble = (
+                f"no call can be recorded: the disk of {self._settings.folder} has not answered for"
+                f" {LOOK_PATIENCE:.0f} s; see what is wrong with it"
+            )
         if trouble and not self.trouble:
             log.error("calls cannot be recorded", reason=trouble)
         elif self.trouble and not trouble:
@@ -150,7 +163,9 @@ class CallRecordings:
         live.waiting += 1
         self._in_thread(live, self._write, block)
 
-    def _in_thread(self, live: LiveRecording, act: Callable[..., None], *values: object) -> None:
+    def _in_thread(
+        self, live: LiveRecording, act: Callable[..., None], *values: object
+    ) -> Future[None]:
         """Have the thread do something; what fails is the recording's problem."""
 
         def work() -> None:
@@ -162,7 +177,7 @@ class CallRecordings:
                 log.exception("a recording failed", recording_id=str(live.id))
                 self._failed(live, "the recording failed; see the log")
 
-        self._thread.submit(work)
+        return self._thread.submit(work)
 
     def _failed(self, live: LiveRecording, problem: str) -> None:
         live.problem = live.problem or problem

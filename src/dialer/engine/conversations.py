@@ -96,9 +96,9 @@ class Conversations:
             self._recorded(claimed, attempt_id, call),
         )
         kept: dict[str, Any] = {}
-        if answered.recorded is not None:
-            answered.recorded.answered()
         try:
+            if answered.recorded is not None:
+                answered.recorded.answered()
             ending = await self._hold(answered)
         finally:
             try:
@@ -108,7 +108,7 @@ class Conversations:
                         kept["transfers"] = answered.transfers.records
             finally:
                 if answered.recorded is not None:
-                    kept["recording"] = answered.recorded.end()
+                    kept["recording"] = await answered.recorded.end()
         return dataclasses.replace(ending, record={**ending.record, **kept}) if kept else ending
 
     def _transfers(
@@ -160,7 +160,9 @@ class Conversations:
         self, answered: _Answered, heard_before: Callable[[], list[Packet]]
     ) -> ConversationEnd:
         """Do what is done for a person."""
-        if answered.recorded is not None:
+        if answered.recorded is not None and answered.recorded.asks:
+            heard_before()  # what is said while we ask is not for what comes after it
+            heard_before = list
             try:
                 await answered.recorded.ask()
             except BaseException:

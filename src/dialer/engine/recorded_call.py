@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from dialer.engine.call_recordings import CallRecordings, LiveRecording
     from dialer.store.attempt_records import ClaimedCall
     from dialer.ua.outbound import OutboundCall
+
+LAST_WRITE = 2.0  # seconds that the result of a call may wait for the end of its recording
 
 log = structlog.get_logger(__name__)
 
@@ -58,11 +61,14 @@ class RecordedCall:
             else:
                 self._why_not = f"the list's column {column!r} does not say yes"
 
+    @property
+    def asks(self) -> bool:
+        """Whether the person is told or asked before anything else is said."""
+        return self._wanted["consent"] in {"announced", "key"} and not self._call.result.done()
+
     async def ask(self) -> None:
-        """Announce or ask, where the campaign does, before anything else is said; begin then."""
+        """Announce or ask, and begin then; to be called where `asks` says so."""
         wanted, call = self._wanted, self._call
-        if wanted["consent"] not in {"announced", "key"} or call.result.done():
-            return
         prompt = Prompt.given(wanted["announcement"])
         try:
             frames = await self._sound(prompt, call.media.codec or "PCMU")
@@ -83,16 +89,21 @@ class RecordedCall:
         else:
             self._why_not = f"{key} was not pressed"
 
-    def end(self) -> dict[str, Any]:
-        """End the recording, if there is one; return what the attempt's record keeps of it."""
+    async def end(self) -> dict[str, Any]:
+        """End the recording, if there is one; return what the attempt's record keeps of it.
+
+        The last of it is written by then, unless the disk is slow.
+        """
         consent = {"consent": self._wanted["consent"]}
         live = self._live
         if live is None:
             return {**consent, "id": None, "seconds": None, "problem": self._why_not}
-        self._recordings.end(live)
+        await asyncio.wait({self._recordings.end(live)}, timeout=LAST_WRITE)
         if live.writer is None and live.problem:
             return {**consent, "id": None, "seconds": None, "problem": live.problem}
         seconds = round(live.stream.seconds, 2)
+        if not seconds:
+            return {**consent, "id": None, "seconds": None, "problem": "the call was over at once"}
         return {**consent, "id": str(live.id), "seconds": seconds, "problem": live.problem or None}
 
     def _begin(self, detail: str) -> None:

@@ -70,16 +70,15 @@ class RecordingDelivery:
         except (BlockingIOError, FileNotFoundError):
             return True  # its call is up, or another process has it
         except SpoolDamaged as error:
-            aside = path.with_suffix(".damaged")
-            log.error("a recording cannot be read", reason=str(error), aside=str(aside))  # noqa: TRY400 - the line says it all
-            await asyncio.to_thread(path.rename, aside)
-            return True
+            return await self._put_aside(path, str(error))
         except (OSError, RecordingSealed) as error:
             return self._failed(path, str(error))
         with reader:
             try:
                 await self._deliver(reader)
                 await asyncio.to_thread(path.unlink)
+            except SpoolDamaged as error:
+                return await self._put_aside(path, str(error))
             # libsndfile raises RuntimeError, where the disk is full too
             except (PlaceError, Unavailable, OSError, RuntimeError) as error:
                 return self._failed(path, str(error))
@@ -90,10 +89,18 @@ class RecordingDelivery:
         self._told.pop(path.name, None)
         return True
 
-    def _failed(self, path: Path, reason: str) -> bool:
+    async def _put_aside(self, path: Path, reason: str) -> bool:
+        """Have nobody try it again, and leave it to a person."""
+        aside = path.with_suffix(".damaged")
         self.metrics.recordings.labels("failed").inc()
+        log.error("a recording cannot be read", reason=reason, aside=str(aside))
+        await asyncio.to_thread(path.rename, aside)
+        return True
+
+    def _failed(self, path: Path, reason: str) -> bool:
         if self._told.get(path.name) != reason:
             self._told[path.name] = reason
+            self.metrics.recordings.labels("failed").inc()
             log.warning("a recording waits in the spool", spool=str(path), reason=reason)
         return False
 
@@ -102,6 +109,8 @@ class RecordingDelivery:
         with contextlib.ExitStack() as files:
             made, ready = await asyncio.to_thread(self._make, reader, files)
             if not made.seconds:
+                if reader.damaged:
+                    raise SpoolDamaged("what it holds cannot be read")
                 return
             new = _noted(head, made, sealed=self.keys.sealing)
             await self.place.put(new.place_key, ready)

@@ -38,32 +38,29 @@ class FolderPlace(RecordingPlace):
 
     async def read(self, key: str, start: int, end: int) -> AsyncGenerator[bytes]:
         """Yield the bytes from `start` up to `end`; raises NotThere and PlaceError."""
-        descriptor = await self._do("read", os.open, self._path(key), os.O_RDONLY | os.O_CLOEXEC)
-        try:
+        with await self._do("read", self._open, key) as file:
             while start < end:
                 size = min(PIECE, end - start)
-                piece = await self._do("read", os.pread, descriptor, size, start)
+                piece = await self._do("read", os.pread, file.fileno(), size, start)
                 if not piece:
                     return
                 yield piece
                 start += len(piece)
-        finally:
-            os.close(descriptor)
 
     async def _do(self, done: str, act: Callable[..., T], *args: object) -> T:
         """Do something in a thread; `done` says in an error what could not be."""
         try:
             return await asyncio.to_thread(act, *args)
-        except FileNotFoundError as error:
-            raise NotThere(f"there is no {error.filename}") from None
         except OSError as error:
             advice = (
                 "free some space there"
                 if error.errno in {errno.ENOSPC, errno.EDQUOT}
-                else "see that it is there and that this process may write to it"
+                else "see that it is there (mounted, where it is a share) and that this process may"
+                " write to it"
             )
+            where = error.filename or self
             raise PlaceError(
-                f"a recording cannot be {done} in {self}: {error.strerror}; {advice}"
+                f"a recording cannot be {done} in {self}: {where}: {error.strerror}; {advice}"
             ) from None
 
     def _path(self, key: str) -> Path:
@@ -81,8 +78,26 @@ class FolderPlace(RecordingPlace):
         fresh.replace(target)
         _sync(target.parent)
 
+    def _open(self, key: str) -> BinaryIO:
+        path = self._path(key)
+        try:
+            return path.open("rb", buffering=0)
+        except FileNotFoundError:
+            self._see_its_part(key)
+            raise NotThere(f"there is no {path}") from None
+
     def _unlink(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
+        try:
+            self._path(key).unlink()
+        except FileNotFoundError:
+            self._see_its_part(key)
+
+    def _see_its_part(self, key: str) -> None:
+        """Raise FileNotFoundError where the folder of an account is missing, and not just a file.
+
+        Then nothing is known of the file: a share that is not mounted looks so.
+        """
+        (self._folder / key.split("/", maxsplit=1)[0] if "/" in key else self._folder).stat()
 
 
 def _make_private(folder: Path) -> None:

@@ -35,6 +35,8 @@ SUFFIX = ".spool"
 _MAGIC = b"dialspool1\n"
 _LENGTH = struct.Struct("!I")
 _MOST = 64 * 1024 * 1024  # octets in a block; a greater length is damage
+_SAMPLES = 4  # octets of a sample of both sides
+_TAG = 16  # octets that sealing adds to a block
 _MOST_HEAD = 64 * 1024
 _WHOLE, _NOT_WHOLE = b"\x01", b"\x00"
 
@@ -126,12 +128,14 @@ class SpoolWriter:
 class SpoolReader:
     """Reads a spool that nobody writes any more, locked until it is closed. Everything blocks.
 
-    `whole` is known once `blocks` has ended. Raises BlockingIOError where somebody holds it,
+    `whole` and `damaged` are known once `blocks` has ended: a file that was merely cut off, as by
+    the end of a process, is not damaged. Raises BlockingIOError where somebody holds it,
     FileNotFoundError where somebody was faster, SpoolDamaged, and RecordingSealed.
     """
 
     def __init__(self, path: Path, keys: RecordingKeys) -> None:
         self.whole = False
+        self.damaged = False
         self._file = path.open("rb")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -149,23 +153,33 @@ class SpoolReader:
         self._file.close()
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the samples, up to where the file was cut off."""
+        """Yield the samples, up to where the file was cut off.
+
+        A sealed block that was changed is silence of its length.
+        """
         number = 0
         while len(length := self._file.read(_LENGTH.size)) == _LENGTH.size:
             (octets,) = _LENGTH.unpack(length)
             if octets == 0:
-                self.whole = self._file.read(1) == _WHOLE
+                self.whole = self._file.read(1) == _WHOLE and not self.damaged
                 return
-            block = self._file.read(octets) if octets <= _MOST else b""
+            if octets > _MOST or octets % _SAMPLES:
+                self.damaged = True
+                return
+            block = self._file.read(octets)
             if len(block) < octets:
                 return
-            if self._cipher is not None:
-                try:
-                    block = self._cipher.decrypt(_nonce(number), block, _MAGIC)
-                except InvalidTag:
-                    return
-            yield block
+            yield self._opened(number, block)
             number += 1
+
+    def _opened(self, number: int, block: bytes) -> bytes:
+        if self._cipher is None:
+            return block
+        try:
+            return self._cipher.decrypt(_nonce(number), block, _MAGIC)
+        except InvalidTag:
+            self.damaged = True
+            return bytes(max(0, len(block) - _TAG))
 
     def _read_head(self) -> tuple[SpoolHead, str]:
         name = self._file.name

@@ -149,6 +149,22 @@ async def test_what_a_crash_left_half_written_is_no_obstacle_and_not_to_be_seen(
     assert not left.exists()
 
 
+async def test_a_share_that_is_not_mounted_is_no_proof_that_a_file_is_gone(tmp_path, file):
+    mounted, share = tmp_path / "mounted", tmp_path / "share"
+    place = FolderPlace(mounted)
+    await place.put(KEY, file)
+    mounted.rename(share)
+    for _ in range(2):  # no folder, then an empty one
+        for trouble in (place.holds(KEY), place.delete(KEY), read(place)):
+            with pytest.raises(PlaceError, match="mounted, where it is a share") as caught:
+                await trouble
+            assert not isinstance(caught.value, NotThere)
+        mounted.mkdir(exist_ok=True)
+    mounted.rmdir()
+    share.rename(mounted)
+    assert await read(place) == BIG
+
+
 async def test_a_folder_that_is_none_is_told_in_one_line(tmp_path, file):
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")

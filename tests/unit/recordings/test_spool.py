@@ -96,16 +96,31 @@ def test_whatever_is_cut_off_the_rest_is_read(tmp_path, keys):
             found = list(reader.blocks())
             assert found == BLOCKS[: len(found)]
             assert not reader.whole
+            assert not reader.damaged
     assert len(found) == len(BLOCKS)
 
 
-def test_a_block_that_was_changed_ends_a_sealed_recording(tmp_path):
+def test_a_sealed_block_that_was_changed_is_silence(tmp_path):
     path = written(tmp_path, SEALED)
     data = bytearray(path.read_bytes())
     data[-6000] ^= 1
     path.write_bytes(data)
     with SpoolReader(path, SEALED) as reader:
-        assert list(reader.blocks()) == BLOCKS[:3]
+        assert list(reader.blocks()) == [*BLOCKS[:3], bytes(4000), BLOCKS[4]]
+        assert reader.damaged
+        assert not reader.whole
+
+
+@BOTH
+@pytest.mark.parametrize("octet", [0, 3])
+def test_a_length_that_lies_ends_a_recording(tmp_path, keys, octet):
+    path = written(tmp_path, keys)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"\n", 11) + 1 + octet] ^= 255
+    path.write_bytes(data)
+    with SpoolReader(path, keys) as reader:
+        assert list(reader.blocks()) == []
+        assert reader.damaged
         assert not reader.whole
 
 

@@ -41,7 +41,9 @@ export function recordingParts(recording, refresh) {
 export function withoutRecording(attempt) {
   const wanted = attempt.conversation.recording;
   if (!wanted || attempt.recordings.some((one) => one.id === wanted.id)) return null;
-  const said = wanted.id ? "Recorded; it is on its way to where recordings are kept." : `Not recorded: ${wanted.problem}.`;
+  const said = wanted.id
+    ? `Recorded; it is on its way to where recordings are kept. Should it not come, the log of ${attempt.node} says why.`
+    : `Not recorded: ${wanted.problem}.`;
   return h("p", { class: "muted small" }, said);
 }
 
