@@ -24,6 +24,7 @@ from dialer.metrics import Metrics
 from dialer.recordings.folder_place import FolderPlace
 from dialer.recordings.keys import RecordingKeys
 from dialer.recordings.sealing import read_sealed
+from dialer.recordings.spool import SpoolHead, SpoolWriter
 from dialer.rtp.packet import Packet
 from dialer.store import erasure, recordings
 from dialer.store.records import DEFAULT_ACCOUNT, NewCall
@@ -274,6 +275,31 @@ async def test_a_disk_that_fills_up_during_a_call_ends_its_recording_and_nothing
     file.close()
     assert "No space left on device; free some space there" in told["problem"]
     assert await recorder.scene.outcomes(campaign) == {"answered": 1}
+
+
+@pytest.mark.parametrize("damage", [b"no spool", "a length"])
+async def test_a_spool_that_cannot_be_read_is_put_aside_and_not_deleted(recorder, logged, damage):
+    told = dict.fromkeys(("account_id", "campaign_id", "call_id", "keep_days"), 1)
+    words = dict.fromkeys(("node", "format", "consent", "consent_detail"), "wav")
+    head = SpoolHead(
+        id=uuid.uuid4(),
+        attempt_id=uuid.uuid4(),
+        started_at=recorder.scene.clock.now(),
+        **told,
+        **words,
+    )
+    writer = SpoolWriter(recorder.spool, head, recorder.keys)
+    writer.write(bytes(4000))
+    writer.close(whole=True)
+    whole = writer.path.read_bytes()
+    length = whole.index(b"\n", 11) + 1
+    broken = damage if isinstance(damage, bytes) else whole[:length] + b"\xff" + whole[length + 1 :]
+    writer.path.write_bytes(broken)
+    assert await recorder.delivery.run_once() == LOOK_EVERY
+    [aside] = recorder.files()
+    assert aside == writer.path.with_suffix(".damaged")
+    assert aside.read_bytes() == broken
+    assert logged[-1]["event"] == "a recording cannot be read"
 
 
 async def test_the_record_knows_of_a_disk_that_is_full_in_the_last_write(recorder):

@@ -92,9 +92,12 @@ class RecordingDelivery:
     async def _put_aside(self, path: Path, reason: str) -> bool:
         """Have nobody try it again, and leave it to a person."""
         aside = path.with_suffix(".damaged")
+        try:
+            await asyncio.to_thread(path.rename, aside)
+        except OSError as error:
+            return self._failed(path, f"{reason}, nor can it be put aside: {error}")
         self.metrics.recordings.labels("failed").inc()
         log.error("a recording cannot be read", reason=reason, aside=str(aside))
-        await asyncio.to_thread(path.rename, aside)
         return True
 
     def _failed(self, path: Path, reason: str) -> bool:
