@@ -44,6 +44,16 @@ def read(path: Path) -> Samples:
     return np.frombuffer(data, "<i2") / 32768
 
 
+def without_pauses(heard: Samples) -> Samples:
+    """Return what was heard but for the frames in which nothing came: 20 ms of one same value.
+
+    A sender that was kept from its work for long goes on where it was, later.
+    """
+    changes = np.flatnonzero(np.diff(heard)) + 1
+    runs = np.split(heard, changes)
+    return np.concatenate([run for run in runs if len(run) < TELEPHONE_RATE // 50])
+
+
 def likeness(said: Samples, heard: Samples) -> list[float]:
     """Return, for each quarter of a second said, how well it is found anywhere in what was heard.
 
