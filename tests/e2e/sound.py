@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wave
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Samples = NDArray[np.float64]
+    Sample = TypeVar("Sample", np.float64, np.int16)
 
 TELEPHONE_RATE = 8000
 PIECE = TELEPHONE_RATE // 4  # a quarter of a second
@@ -44,14 +45,15 @@ def read(path: Path) -> Samples:
     return np.frombuffer(data, "<i2") / 32768
 
 
-def without_pauses(heard: Samples) -> Samples:
+def without_pauses(heard: NDArray[Sample]) -> NDArray[Sample]:
     """Return what was heard but for the frames in which nothing came: 20 ms of one same value.
 
     A sender that was kept from its work for long goes on where it was, later.
     """
-    changes = np.flatnonzero(np.diff(heard)) + 1
-    runs = np.split(heard, changes)
-    return np.concatenate([run for run in runs if len(run) < TELEPHONE_RATE // 50])
+    frame = TELEPHONE_RATE // 50
+    runs = np.split(heard, np.flatnonzero(np.diff(heard)) + 1)
+    # what is left of a run after whole frames may be a sample that was said
+    return np.concatenate([run[: len(run) % frame] for run in runs])
 
 
 def likeness(said: Samples, heard: Samples) -> list[float]:

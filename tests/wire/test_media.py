@@ -183,6 +183,45 @@ async def test_the_ticker_rests_when_the_last_stream_is_closed(clock, plane, pee
     assert again.packets_sent == 3
 
 
+async def test_what_waits_in_the_socket_is_heard_before_the_stream_closes(stream, peer):
+    """The loop was kept from its work, and reads of the call's end before its last packets."""
+    stream.connect(peer.agreed())
+    peer.send(stream, 1)
+    await counted(stream, 1)
+    heard = []
+    stream.listeners.append(lambda received: heard.append(received.sequence))
+    for sequence in range(2, 9):
+        peer.send(stream, sequence)
+    stream.close()
+    assert heard == [2, 3, 4, 5, 6, 7, 8]
+    assert stream.packets_received == 8
+
+
+async def test_a_flood_keeps_no_stream_from_closing(stream, peer):
+    stream.connect(peer.agreed())
+    for sequence in range(500):
+        peer.send(stream, sequence)
+    stream.close()
+    assert 50 <= stream.packets_received <= 100
+
+
+async def test_a_listener_may_close_the_stream_that_is_closing(stream, peer):
+    stream.connect(peer.agreed())
+    peer.send(stream, 1)
+    await counted(stream, 1)
+    heard = []
+
+    def listen(received):
+        heard.append(received.sequence)
+        stream.close()
+
+    stream.listeners.append(listen)
+    peer.send(stream, 2)
+    peer.send(stream, 3)
+    stream.close()
+    assert heard == [2, 3]
+
+
 async def test_what_comes_before_the_connection_is_taken_once_it_is_steady(stream, peer):
     for sequence in range(8):
         peer.send(stream, sequence)

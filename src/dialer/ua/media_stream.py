@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dialer.ua.transport import Direction
 
 _DATAGRAM = 2048  # octets; G.711 packets have 172 at 20 ms and 492 at 60 ms
+_MOST_WAITING = 100  # datagrams taken when a stream is closed: two seconds of a call's
 _FRAME_MS = round(1000 * g711.FRAME_SECONDS)
 
 
@@ -195,7 +196,13 @@ class MediaStream:
             self._plane.ticker.serve(self)
 
     def close(self) -> None:
-        """Stop sending and receiving, and give the port back; closing twice is harmless."""
+        """Stop sending and receiving, and give the port back; closing twice is harmless.
+
+        What waits in the socket is taken first: it may have come before the word of the end did.
+        """
+        for _ in range(_MOST_WAITING):
+            if self._closed or not self._receive():
+                break
         if self._closed:
             return
         self._closed = True
@@ -304,13 +311,16 @@ class MediaStream:
             raise SrtpError("no keys are agreed yet")
         return datagram
 
-    def _receive(self) -> None:
-        """Read one datagram; the event loop calls again while there are more."""
+    def _receive(self) -> bool:
+        """Read one datagram, if there is one; the event loop calls again while there are more."""
         try:
             data, source = self._socket.recvfrom(_DATAGRAM)
         except OSError:
-            return  # nothing there after all, or word that an earlier packet was refused
-        address = source[:2]
+            return False  # nothing there after all, or word that an earlier packet was refused
+        self._take(data, source[:2])
+        return True
+
+    def _take(self, data: bytes, address: tuple[str, int]) -> None:
         if not self.latch.allows(address):
             self.packets_dropped += 1
             return

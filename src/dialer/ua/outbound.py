@@ -380,14 +380,14 @@ class OutboundCall:
             ended = self._clock.monotonic() if self._talk_ended is None else self._talk_ended
             self._note(talk_seconds=ended - self._talk_began)
         self._note(local_cause=cause, hung_up_by=hung_up_by, ended_at=self._clock.now())
-        self._end_early_media()
         if self._prepared.route is not None:
-            self.media.close()  # it counts the last gap, too
+            self.media.close()  # it takes what waits there, and counts the last gap
             self._note(
                 rtp_packets_sent=self.media.packets_sent,
                 rtp_packets_received=self.media.packets_received,
                 media=figures_of(self.media),
             )
+        self._end_early_media()
         if self._referral is not None:
             self._referral.call_over(by_peer=hung_up_by is HungUpBy.THEM)
         self._result.set_result(self._known)
