@@ -68,6 +68,7 @@ class Bots(Section):
     allow_networks: tuple[str, ...] = ()
     ca_file: Path | None = None
     buffer_seconds: Annotated[float, Field(ge=1, le=600)] = 120.0
+    delay_seconds: Annotated[float, Field(ge=0, le=0.5)] = 0.04
     unread_seconds: Annotated[float, Field(ge=0.5, le=60)] = 5.0
     heartbeat_seconds: Annotated[float, Field(ge=0.5, le=300)] = 10.0
     after_call_seconds: Annotated[float, Field(ge=0.1, le=4)] = 2.0

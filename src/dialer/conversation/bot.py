@@ -93,7 +93,9 @@ class BotConversation:
             account_sid=wanted.account_sid,
             call_sid=wanted.call_sid,
         )
-        self._queue = PlayingQueue(settings.buffer_seconds)
+        self._queue = PlayingQueue(
+            settings.buffer_seconds, delay=round(settings.delay_seconds / g711.FRAME_SECONDS)
+        )
         self._heard = CallerAudio()
         self._link: BotLink
         self._asked_to_hang_up = asyncio.Event()
@@ -267,7 +269,7 @@ class BotConversation:
         self._echo(self._queue.reached())
         if frame is None:
             self._silent_frames += 1
-            if self._silent_frames >= _MOST_FRAMES_OF_PACKET:
+            if self._silent_frames >= _MOST_FRAMES_OF_PACKET and not self._queue:
                 self._played_out.set()
             return None if self._transfers is None else self._transfers.waiting_frame()
         self._silent_frames = 0

@@ -32,13 +32,15 @@ class BotSettings:
     """What holds for every bot.
 
     `allows` says whether an address, as text, may be connected to. `buffer_seconds` of speech may
-    wait to be played, `unread_seconds` of what was heard may wait to be read. A bot that is silent
-    is asked by ping after `heartbeat_seconds`, and has half of it to answer. `after_call_seconds`
-    is how long a bot may still send its result. `tls` of None trusts the system's authorities.
+    wait to be played, and what does not come ahead is played `delay_seconds` late.
+    `unread_seconds` of what was heard may wait to be read. A bot that is silent is asked by ping
+    after `heartbeat_seconds`, and has half of it to answer. `after_call_seconds` is how long a bot
+    may still send its result. `tls` of None trusts the system's authorities.
     """
 
     allows: Callable[[str], bool]
     buffer_seconds: float = 120.0
+    delay_seconds: float = 0.04
     unread_seconds: float = 5.0
     heartbeat_seconds: float = 10.0
     after_call_seconds: float = 2.0

@@ -12,12 +12,19 @@ _GAP_FRAMES = 10  # a silence shorter than 200 ms between two frames is speech t
 class PlayingQueue:
     """Takes µ-law speech of any length and gives it out in frames of 20 ms.
 
+    Speech begins once more than `delay` frames of it wait, or after as many ticks: a bot that
+    speaks in real time may then be late by that much, and one that sends ahead is heard at once.
+    What has begun goes on to its end.
+
     At most `max_seconds` are held. What does not fit is dropped, the newest: what is queued is
     being said already, and its marks are waited for. `max_marks` may be pending.
     """
 
-    def __init__(self, max_seconds: float, max_marks: int = 1000) -> None:
+    def __init__(self, max_seconds: float, *, delay: int = 0, max_marks: int = 1000) -> None:
         self._limit = round(max_seconds * g711.SAMPLE_RATE)
+        self._delay = delay
+        self._waited = 0  # ticks, since the speech came that has not begun
+        self._begun = False
         self._max_marks = max_marks
         self._pieces: collections.deque[memoryview] = collections.deque()
         self._queued = 0  # octets
@@ -59,11 +66,11 @@ class PlayingQueue:
         return None
 
     def next_frame(self) -> bytes | None:
-        """Return the next 160 octets, or None where nothing is queued.
+        """Return the next 160 octets, or None where nothing is queued or has to begin yet.
 
         Silence fills the last frame up: a rest of speech is not held back for more to come.
         """
-        if not self._queued:
+        if not self._begins():
             self._silent_frames += 1
             return None
         if self._silent_frames < _GAP_FRAMES:
@@ -72,7 +79,10 @@ class PlayingQueue:
         frame = self._take(min(g711.FRAME_SAMPLES, self._queued))
         self.played += len(frame)
         missing = g711.FRAME_SAMPLES - len(frame)
-        return frame + g711.silence(missing, "PCMU") if missing else frame
+        if not missing:
+            return frame
+        self._begun = False  # what comes now is late, or other speech
+        return frame + g711.silence(missing, "PCMU")
 
     def reached(self) -> list[str]:
         """Return the marks whose speech has been given out, each once, in order."""
@@ -90,7 +100,18 @@ class PlayingQueue:
         self._queued = 0
         self._pieces.clear()
         self._silent_frames = _GAP_FRAMES
+        self._begun, self._waited = False, 0
         return self.reached()
+
+    def _begins(self) -> bool:
+        """Whether what is queued is to be heard now, or goes on."""
+        if not self._queued:
+            self._begun, self._waited = False, 0
+        elif not self._begun:
+            enough = self._queued > self._delay * g711.FRAME_SAMPLES
+            self._begun = enough or self._waited >= self._delay
+            self._waited = 0 if self._begun else self._waited + 1
+        return self._begun
 
     def _take(self, octets: int) -> bytes:
         """Take so many octets from the front."""

@@ -41,6 +41,7 @@ def bot_access(settings: Config) -> BotAccess:
         BotSettings(
             allows=bots.allows,
             buffer_seconds=bots.buffer_seconds,
+            delay_seconds=bots.delay_seconds,
             unread_seconds=bots.unread_seconds,
             heartbeat_seconds=bots.heartbeat_seconds,
             after_call_seconds=bots.after_call_seconds,

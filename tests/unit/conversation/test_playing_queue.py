@@ -131,6 +131,65 @@ def test_silence_between_frames_of_speech_is_late_and_a_pause_is_not(queue):
     assert queue.late_frames == 2
 
 
+def test_speech_in_real_time_begins_after_the_delay_and_may_be_late_by_it():
+    queue = PlayingQueue(max_seconds=1.0, delay=2)
+    given = []
+    for comes in (1, 1, 1, 1, 0, 0, 3, 1, 1, 1):  # frames that come before each tick
+        for _ in range(comes):
+            queue.add(speech(160))
+        given.append(queue.next_frame() is not None)
+    assert given == [False, False] + [True] * 8
+    assert queue.late_frames == 0
+
+
+def test_speech_that_comes_ahead_is_heard_at_once():
+    queue = PlayingQueue(max_seconds=1.0, delay=2)
+    queue.add(speech(321))
+    assert queue.next_frame() == speech(160)
+
+
+def test_a_single_word_is_not_held_back_for_longer_than_the_delay():
+    queue = PlayingQueue(max_seconds=1.0, delay=2)
+    queue.add(speech(100))
+    assert queue.mark("end") is None
+    frames = [queue.next_frame() for _ in range(4)]
+    assert frames == [None, None, speech(100) + SILENCE * 60, None]
+    assert queue.reached() == ["end"]
+
+
+@pytest.mark.parametrize("last", [160, 154])
+def test_speech_that_has_run_out_begins_anew(last):
+    queue = PlayingQueue(max_seconds=1.0, delay=2)
+    queue.add(speech(480 + last))
+    assert all(queue.next_frame() for _ in range(4))
+    assert last < 160 or queue.next_frame() is None
+    given = []
+    for _ in range(4):
+        queue.add(speech(160))
+        given.append(queue.next_frame() is not None)
+    assert given == [False, False, True, True]
+    assert queue.late_frames == 2 + (last == 160)
+
+
+def test_speech_that_comes_in_the_last_moment_goes_on():
+    queue = PlayingQueue(max_seconds=1.0, delay=2)
+    queue.add(speech(480))
+    for _ in range(3):
+        queue.next_frame()
+    queue.add(speech(160))
+    assert queue.next_frame() == speech(160)
+
+
+def test_after_clear_speech_waits_its_delay_again():
+    queue = PlayingQueue(max_seconds=1.0, delay=1)
+    queue.add(speech(640))
+    queue.next_frame()
+    queue.clear()
+    queue.add(speech(160))
+    assert queue.next_frame() is None
+    assert queue.next_frame() == speech(160)
+
+
 @given(
     st.lists(
         st.one_of(
@@ -140,10 +199,11 @@ def test_silence_between_frames_of_speech_is_late_and_a_pause_is_not(queue):
             st.just(("frame", 0)),
         ),
         max_size=60,
-    )
+    ),
+    st.integers(0, 3),
 )
-def test_no_octet_and_no_mark_is_lost_or_doubled(steps):
-    queue = PlayingQueue(max_seconds=1.0)
+def test_no_octet_and_no_mark_is_lost_or_doubled(steps, delay):
+    queue = PlayingQueue(max_seconds=1.0, delay=delay)
     added = marks = 0
     came_back = []
     for step, amount in steps:
