@@ -6,14 +6,15 @@ import collections
 
 from dialer.rtp import g711
 
+_AHEAD = g711.SAMPLE_RATE // 5  # octets; in real time some bots speak in pieces of up to 200 ms
 _GAP_FRAMES = 10  # a silence shorter than 200 ms between two frames is speech that came too late
 
 
 class PlayingQueue:
     """Takes µ-law speech of any length and gives it out in frames of 20 ms.
 
-    Speech begins once more than `delay` frames of it wait, or after as many ticks: a bot that
-    speaks in real time may then be late by that much, and one that sends ahead is heard at once.
+    Speech begins `delay` ticks after it came: a bot that speaks in real time may then be late by
+    that much. Where more than 200 ms of it wait, it begins at once, since the bot sends ahead.
     What has begun goes on to its end.
 
     At most `max_seconds` are held. What does not fit is dropped, the newest: what is queued is
@@ -108,8 +109,7 @@ class PlayingQueue:
         if not self._queued:
             self._begun, self._waited = False, 0
         elif not self._begun:
-            enough = self._queued > self._delay * g711.FRAME_SAMPLES
-            self._begun = enough or self._waited >= self._delay
+            self._begun = self._queued > _AHEAD or self._waited >= self._delay
             self._waited = 0 if self._begun else self._waited + 1
         return self._begun
 
