@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import secrets
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import aiohttp
 import structlog
 
 from dialer.conversation import media_streams
@@ -36,7 +34,6 @@ log = structlog.get_logger(__name__)
 MOST_BAD_MESSAGES = 20  # then the bot is broken
 _MOST_FRAMES_OF_PACKET = 3  # after so many of silence the last one of speech has left
 _HOLD_SECONDS = 1.0
-_NORMAL_CLOSING = frozenset({0, 1000, 1005})  # RFC 6455 §7.4.1; 0 stands for a frame without a code
 
 BotAction: TypeAlias = "Callable[[Mapping[str, Any]], str | None]"
 """Begins what a bot asks for by an event of its own name; returns why it cannot, or None."""
@@ -106,7 +103,6 @@ class BotConversation:
         self._told = asyncio.Event()  # a result came after that
         self._report_data: dict[str, media_streams.Field] = {}
         self._connect_seconds: float | None = None
-        self._lives = False  # whether anything came since it was last looked at
         self._bad_messages = 0
         self._first_bad_message = ""
 
@@ -159,7 +155,7 @@ class BotConversation:
         media = self._call.media
         earlier = self._heard_before()
         self._link = BotLink(
-            connection.websocket.send_str,
+            connection.send,
             # of what it could not read until now, a bot reads what it likes when it likes
             round(self._settings.unread_seconds / g711.FRAME_SECONDS) + 3 * len(earlier),
         )
@@ -174,44 +170,41 @@ class BotConversation:
         if self._transfers is not None:
             self._transfers.tell = self._transferred
             self._handed_over = self._transfers.handed_over
-        sending = asyncio.create_task(self._link.run(), name="to-bot")
-        reading = asyncio.create_task(self._read(connection.websocket), name="from-bot")
-        watching = asyncio.create_task(self._watch(connection.websocket), name="bot-watch")
+        connection.listen(self._take, self._link)
+        watching = asyncio.create_task(self._watch(connection), name="bot-watch")
         orderly = False
         try:
-            await self._until_it_ends(reading, watching)
+            await self._until_it_ends(connection.ended, watching)
             if self._transfers is None or not self._transfers.under_way:
                 self._call.hang_up()
-            await self._take_leave(reading)
+            await self._take_leave(connection.ended)
             orderly = True
         finally:
             media.source = None
             media.listeners.remove(self._received)
             keys.close()
-            tasks = (sending, reading, watching)
-            for task in tasks:
-                task.cancel()
+            watching.cancel()
             # what went wrong by now is told already, or of no matter since the call is over
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(watching, return_exceptions=True)
             await (connection.close() if orderly else connection.abort())
 
     async def _until_it_ends(
-        self, reading: asyncio.Task[None], watching: asyncio.Task[None]
+        self, ended: asyncio.Future[None], watching: asyncio.Task[None]
     ) -> None:
         """Wait until the call is over, or the bot has ended it and was heard to the end."""
         overflow = asyncio.create_task(self._link.overflow.wait())
         asked = asyncio.create_task(self._asked_to_hang_up.wait())
         gone = asyncio.create_task(self._handed_over.wait())
         try:
-            await self._wait(None, reading, watching, self._over, overflow, asked, gone)
+            await self._wait(None, ended, watching, self._over, overflow, asked, gone)
             if self._over.done() or gone.done():
                 return
             if overflow.done():
                 raise BotFailure(f"it has not read for {self._settings.unread_seconds:g} s")
             if watching.done():
                 watching.result()
-            if reading.done():
-                reading.result()
+            if ended.done():
+                ended.result()
         finally:
             overflow.cancel()
             asked.cancel()
@@ -224,14 +217,14 @@ class BotConversation:
             await self._wait(self._queue.queued_seconds + _HOLD_SECONDS, playing, self._over)
             playing.cancel()
 
-    async def _take_leave(self, reading: asyncio.Task[None]) -> None:
+    async def _take_leave(self, ended: asyncio.Future[None]) -> None:
         """Say that the stream is over; unless the bot itself ended it, wait for its result."""
         self._stopped = True
         self._call.media.source = None
         self._link.send(self._writer.stop())
         enough = self._link.empty if self._asked_to_hang_up.is_set() else self._told
         waiting = asyncio.create_task(enough.wait())
-        await self._wait(self._settings.after_call_seconds, reading, waiting)
+        await self._wait(self._settings.after_call_seconds, ended, waiting)
         waiting.cancel()
 
     async def _wait(self, seconds: float | None, *ends: asyncio.Future[Any]) -> None:
@@ -281,51 +274,22 @@ class BotConversation:
 
     # from the bot
 
-    async def _read(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
-        """Take in what the bot sends, until it closes in order; raises `BotFailure`."""
-        while True:
-            message = await websocket.receive()
-            self._lives = True
-            match message.type:
-                case aiohttp.WSMsgType.TEXT:
-                    self._take(message.data)
-                case aiohttp.WSMsgType.BINARY:
-                    self._bad(BotMessageError("a binary message"))
-                case aiohttp.WSMsgType.PING:
-                    with contextlib.suppress(aiohttp.ClientError, ConnectionError):
-                        await websocket.pong(message.data)
-                case aiohttp.WSMsgType.PONG:
-                    pass
-                case aiohttp.WSMsgType.CLOSE if message.data in _NORMAL_CLOSING:
-                    return
-                case aiohttp.WSMsgType.CLOSE:
-                    said = f" {message.extra!r}" if message.extra else ""
-                    raise BotFailure(f"it closed the stream with code {message.data}{said}")
-                case _:
-                    raise BotFailure(self._why_gone(websocket.exception() or message.data))
-
-    def _why_gone(self, error: object) -> str:
-        """Return why the connection is gone, other than by an orderly close."""
-        if isinstance(error, aiohttp.WebSocketError):
-            return f"it broke the rules of WebSocket: {error}"
-        return "the connection to it broke off"
-
-    async def _watch(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _watch(self, connection: BotConnection) -> None:
         """Ask a bot that has long sent nothing whether it lives; raises `BotFailure`."""
         seconds = self._settings.heartbeat_seconds
         while True:
-            self._lives = False
+            connection.lives = False
             await self._clock.sleep(seconds)
-            if not self._lives:
-                asking = asyncio.create_task(_ping(websocket))  # which waits where it is not read
+            if not connection.lives:
+                connection.ping()
                 await self._clock.sleep(seconds / 2)
-                asking.cancel()
-            if not self._lives:
+            if not connection.lives:
                 raise BotFailure(f"it has not answered a ping within {seconds / 2:g} s")
 
-    def _take(self, text: str) -> None:
+    def _take(self, message: bytes | memoryview) -> None:
+        """Do what a message of the bot says; raises `BotFailure` after too many bad ones."""
         try:
-            self._act(media_streams.parse(text, self._writer.stream_sid))
+            self._act(media_streams.parse(message, self._writer.stream_sid))
         except (BotMessageError, OverflowError) as error:
             self._bad(error)
 
@@ -405,11 +369,6 @@ class BotConversation:
         if self._handed_over.is_set():
             return "transfer"
         return "bot" if self._asked_to_hang_up.is_set() else "dialer"
-
-
-async def _ping(websocket: aiohttp.ClientWebSocketResponse) -> None:
-    with contextlib.suppress(aiohttp.ClientError, ConnectionError):
-        await websocket.ping()
 
 
 async def _abandon(connecting: asyncio.Task[BotConnection]) -> None:

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import errno
+import functools
+import logging
 import os
 import socket
+import ssl
 from typing import TYPE_CHECKING
 
-import aiohttp
+import aiohappyeyeballs
+import picows
+import yarl
 
+from dialer import __version__
 from dialer.rtp import g711
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Mapping
 
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+    from picows.url import WSParsedURL
+
+    from dialer.conversation.bot_link import BotLink
 
 _OVERHEAD = 64 * 1024  # bytes of a message besides its speech
 _CLOSE_SECONDS = 1.0  # for the bot to answer our closing
+_SECOND_ADDRESS_SECONDS = 0.25  # RFC 8305 §5: then the next address of a name is tried too
+_NORMAL_CLOSING = frozenset({0, 1000, 1005})  # RFC 6455 §7.4.1; 0 stands for a frame without a code
+_CONTROL = frozenset({picows.WSMsgType.PING, picows.WSMsgType.PONG, picows.WSMsgType.CLOSE})
+
+# What goes wrong is the outcome of one call and told there, not in a log of the library.
+_NO_LOG = logging.Logger("picows", logging.CRITICAL + 1)  # noqa: LOG001 - nobody else's
 
 
 class BotFailure(Exception):  # noqa: N818 - it is the outcome's name
@@ -46,108 +60,247 @@ class BotSettings:
     after_call_seconds: float = 2.0
     tls: ssl.SSLContext | None = None
 
+    @property
+    def longest_message(self) -> int:
+        """Bytes that a message of the bot may have."""
+        return _OVERHEAD + round(self.buffer_seconds * g711.SAMPLE_RATE * 4 / 3)
 
-class BotConnection:
-    """An open WebSocket with what belongs to it; to be closed or aborted."""
 
-    def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        websocket: aiohttp.ClientWebSocketResponse,
-        bound: socket.socket,
-    ) -> None:
-        self.websocket = websocket
-        self._session = session
-        self._socket = bound
+class BotConnection(picows.WSListener):
+    """An open WebSocket; to be closed or aborted.
+
+    Messages, text or binary, are handed over as they come, with no task between: there are fifty a
+    second. `ended` is done once the bot has closed in order; it fails with the `BotFailure` that
+    ended the connection, or with what the receiver of the messages raised. `lives` becomes True
+    with all that comes.
+    """
+
+    def __init__(self, longest_message: int) -> None:
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.lives = False
+        self._longest = longest_message
+        self._transport: picows.WSTransport
+        self._receive: Callable[[bytes | memoryview], None] = self._keep
+        self._early: list[bytes] = []  # messages that came before anybody listened
+        self._parts: bytearray | None = None  # of a message in several frames
+        self._link: BotLink | None = None
+        self._full = False  # the bot does not read
+        self._watching: asyncio.Task[None] | None = None
+
+    def listen(self, receive: Callable[[bytes | memoryview], None], link: BotLink) -> None:
+        """Hand messages over from now on, those that came before first.
+
+        What is handed over holds good only during the call. `link` is told to pause and to resume.
+        """
+        self._receive, self._link = receive, link
+        for message in self._early:
+            self._hand(message)
+        self._early.clear()
+        self._transport.underlying_transport.resume_reading()
+
+    def send(self, text: str) -> None:
+        """Send a message; lost where the connection is gone."""
+        self._transport.send(picows.WSMsgType.TEXT, text)
+
+    def ping(self) -> None:
+        """Ask the bot for a sign of life."""
+        self._transport.send_ping()
 
     async def close(self) -> None:
         """Close it in order."""
-        await self.websocket.close()
-        await self._session.close()
+        self._transport.send_close(picows.WSCloseCode.OK)
+        if self._watching is not None:
+            await asyncio.wait([self._watching], timeout=_CLOSE_SECONDS)
+        await self.abort()
 
     async def abort(self) -> None:
         """Close it at once, whatever the bot has not read: nobody waits for its buffers."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        await self.close()
+        self._transport.disconnect(graceful=False)
+        if self._watching is not None:
+            await self._watching
+        self.ended.exception()  # of no matter any longer, and not to be told by the loop
+
+    # for picows
+
+    def on_ws_connected(self, transport: picows.WSTransport) -> None:
+        """Begin to watch the connection, and read nothing more until somebody listens."""
+        self._transport = transport
+        self._watching = asyncio.create_task(self._until_gone(), name="bot-connection")
+        transport.underlying_transport.pause_reading()
+
+    def on_ws_frame(self, _transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        """Take a frame; a message of one frame is handed over from where it was read to."""
+        self.lives = True
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            raise _broken("reserved bits are set")
+        kind = frame.msg_type
+        if kind in _CONTROL:
+            self._control(kind, frame)
+            return
+        continues = kind is picows.WSMsgType.CONTINUATION
+        if continues == (self._parts is None):
+            raise _broken("a part of no message" if continues else "a message within another")
+        if frame.fin and not continues:
+            self._hand(frame.get_payload_as_memoryview())
+        else:
+            self._piece(frame)
+
+    def pause_writing(self) -> None:
+        """Let messages wait: the bot does not read."""
+        self._full = True
+        if self._link is not None:
+            self._link.pause()
+
+    def resume_writing(self) -> None:
+        """Let them go on."""
+        self._full = False
+        if self._link is not None:
+            self._link.resume()
+
+    def _hand(self, message: bytes | memoryview) -> None:
+        if self.ended.done():
+            return
+        try:
+            self._receive(message)
+        except Exception as error:  # noqa: BLE001 - whoever waits for the end gets it
+            self.ended.set_exception(error)
+
+    def _keep(self, message: bytes | memoryview) -> None:
+        self._early.append(bytes(message))
+
+    def _piece(self, frame: picows.WSFrame) -> None:
+        """Take a part of a message."""
+        if self._parts is None:
+            self._parts = bytearray()
+        self._parts += frame.get_payload_as_memoryview()
+        if len(self._parts) > self._longest:
+            raise _broken("a message is too long", picows.WSCloseCode.MESSAGE_TOO_BIG)
+        if frame.fin:
+            message, self._parts = bytes(self._parts), None
+            self._hand(message)
+
+    def _control(self, kind: picows.WSMsgType, frame: picows.WSFrame) -> None:
+        if kind is picows.WSMsgType.PING:
+            if not self._full:  # else answers would pile up
+                self._transport.send_pong(frame.get_payload_as_bytes())
+        elif kind is picows.WSMsgType.CLOSE and self._transport.is_close_frame_sent:
+            self._transport.disconnect()  # it has answered ours
+        elif kind is picows.WSMsgType.CLOSE:
+            code, reason = frame.get_close_code().value, frame.get_close_reason()
+            said = f" {reason!r}" if reason else ""
+            normal = code in _NORMAL_CLOSING
+            self._end("" if normal else f"it closed the stream with code {code}{said}")
+            self._transport.send_close(picows.WSCloseCode.OK)
+            self._transport.disconnect()
+
+    async def _until_gone(self) -> None:
+        """Note how the connection ended where the bot has not said so."""
+        try:
+            await self._transport.wait_disconnected()
+        except picows.WSProtocolError as error:
+            self._end(f"it broke the rules of WebSocket: {error}")
+        self._end("the connection to it broke off")
+
+    def _end(self, failure: str) -> None:
+        if self.ended.done():
+            return
+        if failure:
+            self.ended.set_exception(BotFailure(failure))
+        else:
+            self.ended.set_result(None)
+
+
+def _broken(
+    what: str, code: picows.WSCloseCode = picows.WSCloseCode.PROTOCOL_ERROR
+) -> picows.WSProtocolError:
+    return picows.WSProtocolError(code, what)
 
 
 async def connect(url: str, headers: Mapping[str, str], settings: BotSettings) -> BotConnection:
-    """Open the WebSocket; raises `BotFailure`. It may take for ever: cancel it.
-
-    Every call has a session of its own: nothing, not a cookie, passes from one to another.
-    """
+    """Open the WebSocket; raises `BotFailure`. It may take for ever: cancel it."""
     sockets = _Sockets(settings.allows)
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(socket_factory=sockets.new, ssl=settings.tls or True),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None),
-        middlewares=(_refuse_redirects,),
-    )
+    connection = BotConnection(settings.longest_message)
     try:
-        websocket = await session.ws_connect(
-            url,
-            headers=headers,
-            autoping=False,  # whoever reads it answers, and counts what comes for a sign of life
-            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_SECONDS),
-            max_msg_size=_OVERHEAD + round(settings.buffer_seconds * g711.SAMPLE_RATE * 4 / 3),
-            compress=0,
+        _, listener = await picows.ws_connect(
+            lambda _request, _response: connection,
+            str(yarl.URL(url)),  # in ASCII
+            ssl_context=settings.tls or _authorities_of_the_system(),
+            websocket_handshake_timeout=None,
+            logger_name=_NO_LOG,
+            enable_auto_pong=False,  # we answer, and count what comes for a sign of life
+            max_frame_size=settings.longest_message,
+            extra_headers={"User-Agent": f"dialer/{__version__}", **headers},
+            max_redirects=0,  # nobody sends us elsewhere, with our headers
+            socket_factory=sockets.connected,
+            use_aiofastnet=False,
         )
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        await session.close()
-        raise BotFailure(sockets.refused or _why(error)) from None
+    except (picows.WSError, OSError, ValueError) as error:
+        sockets.shut()
+        raise BotFailure(sockets.refused or _why(error, url)) from None
     except BaseException:
-        await session.close()
+        sockets.shut()
         raise
-    return BotConnection(session, websocket, sockets.latest)
+    if listener is None:
+        raise BotFailure("it closed the connection during the handshake")
+    return connection
+
+
+@functools.cache
+def _authorities_of_the_system() -> ssl.SSLContext:
+    return ssl.create_default_context()
 
 
 class _Sockets:
-    """Makes the sockets of one connection, and refuses addresses that are not allowed.
+    """Connects the socket of one connection, and refuses addresses that are not allowed.
 
     It stands behind the look-up of names, so that no name can lead where an address may not.
     """
 
     def __init__(self, allows: Callable[[str], bool]) -> None:
         self._allows = allows
-        self.latest: socket.socket
+        self._connected: socket.socket | None = None
         self.refused = ""
 
-    def new(self, info: aiohttp.AddrInfoType) -> socket.socket:
-        """Return a socket towards an address; raises OSError."""
-        family, kind, protocol, _, address = info
-        host = str(address[0])
+    async def connected(self, url: WSParsedURL) -> socket.socket:
+        """Return a socket connected to one of the addresses of a URL; raises OSError."""
+        found = await asyncio.get_running_loop().getaddrinfo(
+            url.host, url.port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+        )
+        self._connected = await aiohappyeyeballs.start_connection(
+            found, happy_eyeballs_delay=_SECOND_ADDRESS_SECONDS, socket_factory=self._new
+        )
+        return self._connected
+
+    def shut(self) -> None:
+        """End the connection, where there is one, in spite of whoever holds it."""
+        if self._connected is not None:
+            with contextlib.suppress(OSError):
+                self._connected.shutdown(socket.SHUT_RDWR)
+
+    def _new(self, address: aiohappyeyeballs.AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, place = address
+        host = str(place[0])
         if not self._allows(host):
             self.refused = f"its address {host} is not in bots.allow_networks of the configuration"
             raise OSError(errno.EACCES, self.refused)
-        self.latest = socket.socket(family, kind, protocol)
-        self.latest.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self.latest
+        return socket.socket(family, kind, protocol)
 
 
-async def _refuse_redirects(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Let nobody send us elsewhere, with our headers, by a redirect."""
-    response = await handler(request)
-    if 300 <= response.status < 400:
-        response.close()
-        raise BotFailure(f"it answers with a redirect ({response.status}), which is not followed")
-    return response
-
-
-def _why(error: Exception) -> str:
+def _why(error: Exception, url: str) -> str:
     """Return why there is no connection, in one line."""
+    host, port = yarl.URL(url).host, yarl.URL(url).port
     match error:
-        case aiohttp.WSServerHandshakeError():
-            return f"it answers {error.status} to the WebSocket handshake"
-        case aiohttp.ClientConnectorCertificateError():
-            return f"its certificate is not trusted: {error.certificate_error}"
-        case aiohttp.ClientConnectorDNSError():
-            return f"the name {error.host} has no address"
-        case aiohttp.ClientConnectorError():
-            return f"no connection to {error.host}:{error.port}: {_reason(error.os_error)}"
-        case aiohttp.ServerDisconnectedError():
-            return "it closed the connection during the handshake"
-    return f"no connection: {_reason(error)}"
+        case picows.WSInvalidStatusError(response=response) if response is not None:
+            if 300 <= response.status < 400:
+                return f"it answers with a redirect ({response.status:d}), which is not followed"
+            return f"it answers {response.status:d} to the WebSocket handshake"
+        case picows.WSError():
+            return f"it answers the WebSocket handshake with what is none: {_reason(error)}"
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not trusted: {error}"
+        case socket.gaierror():
+            return f"the name {host} has no address"
+    return f"no connection to {host}:{port}: {_reason(error)}"
 
 
 def _reason(error: Exception) -> str:

@@ -27,8 +27,7 @@ class PlayingQueue:
         self._waited = 0  # ticks, since the speech came that has not begun
         self._begun = False
         self._max_marks = max_marks
-        self._pieces: collections.deque[memoryview] = collections.deque()
-        self._queued = 0  # octets
+        self._queued = bytearray()
         self._taken = 0  # octets that were ever queued and have been given out or dropped
         self._marks: collections.deque[tuple[int, str]] = collections.deque()
         self._silent_frames = _GAP_FRAMES  # since the last frame of speech
@@ -41,18 +40,18 @@ class PlayingQueue:
     @property
     def queued_seconds(self) -> float:
         """Seconds of speech that wait."""
-        return self._queued / g711.SAMPLE_RATE
+        return len(self._queued) / g711.SAMPLE_RATE
 
     def __bool__(self) -> bool:
-        return self._queued > 0
+        return bool(self._queued)
 
     def add(self, audio: bytes) -> None:
         """Queue speech, as far as it fits."""
-        fits = min(len(audio), self._limit - self._queued)
-        self.dropped += len(audio) - fits
-        if fits:
-            self._pieces.append(memoryview(audio)[:fits])
-            self._queued += fits
+        room = self._limit - len(self._queued)
+        if len(audio) > room:
+            self.dropped += len(audio) - room
+            audio = audio[:room]
+        self._queued += audio
 
     def mark(self, name: str) -> str | None:
         """Set a mark behind what is queued; return its name where there is nothing to wait for.
@@ -63,7 +62,7 @@ class PlayingQueue:
             return name
         if len(self._marks) >= self._max_marks:
             raise OverflowError(f"more than {self._max_marks} marks are pending")
-        self._marks.append((self._taken + self._queued, name))
+        self._marks.append((self._taken + len(self._queued), name))
         return None
 
     def next_frame(self) -> bytes | None:
@@ -71,13 +70,16 @@ class PlayingQueue:
 
         Silence fills the last frame up: a rest of speech is not held back for more to come.
         """
-        if not self._begins():
+        if not (self._begun and self._queued) and not self._begins():
             self._silent_frames += 1
             return None
-        if self._silent_frames < _GAP_FRAMES:
-            self.late_frames += self._silent_frames
-        self._silent_frames = 0
-        frame = self._take(min(g711.FRAME_SAMPLES, self._queued))
+        if self._silent_frames:
+            if self._silent_frames < _GAP_FRAMES:
+                self.late_frames += self._silent_frames
+            self._silent_frames = 0
+        frame = bytes(self._queued[: g711.FRAME_SAMPLES])
+        del self._queued[: g711.FRAME_SAMPLES]
+        self._taken += len(frame)
         self.played += len(frame)
         missing = g711.FRAME_SAMPLES - len(frame)
         if not missing:
@@ -96,37 +98,18 @@ class PlayingQueue:
         """Drop what is queued, and return the marks that were pending, in order."""
         if self._queued:
             self.barge_ins += 1
-            self.cleared += self._queued
-        self._taken += self._queued
-        self._queued = 0
-        self._pieces.clear()
+            self.cleared += len(self._queued)
+        self._taken += len(self._queued)
+        self._queued.clear()
         self._silent_frames = _GAP_FRAMES
         self._begun, self._waited = False, 0
         return self.reached()
 
     def _begins(self) -> bool:
-        """Whether what is queued is to be heard now, or goes on."""
+        """Whether what is queued, of which nothing was heard yet, is to be heard now."""
         if not self._queued:
             self._begun, self._waited = False, 0
-        elif not self._begun:
-            self._begun = self._queued > _AHEAD or self._waited >= self._delay
+        else:
+            self._begun = len(self._queued) > _AHEAD or self._waited >= self._delay
             self._waited = 0 if self._begun else self._waited + 1
         return self._begun
-
-    def _take(self, octets: int) -> bytes:
-        """Take so many octets from the front."""
-        self._queued -= octets
-        self._taken += octets
-        first = self._pieces[0]
-        if len(first) > octets:
-            self._pieces[0] = first[octets:]
-            return bytes(first[:octets])
-        parts = []
-        while octets:
-            piece = self._pieces.popleft()
-            if len(piece) > octets:
-                self._pieces.appendleft(piece[octets:])
-                piece = piece[:octets]
-            octets -= len(piece)
-            parts.append(piece)
-        return b"".join(parts)

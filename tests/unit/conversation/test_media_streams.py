@@ -34,13 +34,13 @@ EVENTS = st.sampled_from(
 
 
 def read(**message):
-    return parse(json.dumps(message), SID)
+    return parse(json.dumps(message).encode(), SID)
 
 
 def complaint(text):
     """What is said against a message, "" where it is one."""
     try:
-        parse(text, SID)
+        parse(text.encode(), SID)
     except BotMessageError as error:
         return str(error)
     return ""
@@ -56,6 +56,26 @@ def test_media_holds_speech_of_any_length(length):
     audio = bytes(n % 256 for n in range(length))
     payload = base64.b64encode(audio).decode()
     assert read(event="media", streamSid=SID, media={"payload": payload}) == Media(audio)
+
+
+def test_speech_may_come_in_any_form_of_json():
+    told = (
+        ' { "media" : {"track": "x", "payload": "\\u0041AAA"}, "n": [1e3, null], "event":"media"} '
+    )
+    assert parse(told.encode(), SID) == Media(b"\0\0\0")
+    assert parse(memoryview(told.encode()), SID) == Media(b"\0\0\0")
+
+
+@pytest.mark.parametrize("data", [b"\xff", b'{"event": "clear", "n": "\xff"}'])
+def test_what_is_not_utf_8_is_told(data):
+    with pytest.raises(BotMessageError, match="not UTF-8: b'"):
+        parse(data, SID)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b'{"event":"media","media":'])
+def test_what_is_cut_off_is_told(data):
+    with pytest.raises(BotMessageError, match="not JSON: "):
+        parse(memoryview(data), SID)
 
 
 def test_the_other_events_of_the_protocol():
@@ -96,6 +116,14 @@ def test_the_events_of_our_own():
         ('{"event": "mark", "mark": {}}', "mark without a name"),
         ('{"event": "mark", "mark": {"name": 7}}', "mark without a name"),
         ('{"event": "clear", "streamSid": "MZ1"}', "'clear' for another stream than MZ0"),
+        (
+            '{"event": "media", "streamSid": "MZ1", "media": {"payload": "AAAA"}}',
+            "'media' for another stream than MZ0",
+        ),
+        (
+            '{"event": "media", "streamSid": null, "media": {"payload": "AAAA"}}',
+            "'media' for another stream than MZ0",
+        ),
         ('{"event": "result"}', "result without an object 'fields'"),
         ('{"event": "result", "fields": {"": 1}}', "field name not of 1 to 100 characters"),
         ('{"event": "result", "fields": {"a": [1]}}', "field 'a' is no text, number or truth"),
@@ -113,7 +141,7 @@ def test_the_events_of_our_own():
 )
 def test_what_is_none_of_the_protocol_is_told_in_one_line(text, reason):
     with pytest.raises(BotMessageError) as caught:
-        parse(text, SID)
+        parse(text.encode(), SID)
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
@@ -205,5 +233,5 @@ def test_what_passes_in_a_stream_is_numbered_in_order(writer):
 def test_what_was_heard_is_read_back_as_it_was(audio, milliseconds):
     writer = StreamWriter(stream_sid=SID, account_sid="AC1", call_sid="CA2")
     text = writer.media(audio, milliseconds)
-    assert media_streams.parse(text, SID) == Media(audio)
+    assert media_streams.parse(text.encode(), SID) == Media(audio)
     assert json.loads(text)["media"]["timestamp"] == str(milliseconds)
