@@ -259,14 +259,16 @@ class BotConversation:
         if silence is not None:
             self._link.send(self._writer.media(*silence))
         frame = self._queue.next_frame()
-        self._echo(self._queue.reached())
+        if self._queue.marks:
+            self._echo(self._queue.reached())
         if frame is None:
             self._silent_frames += 1
             if self._silent_frames >= _MOST_FRAMES_OF_PACKET and not self._queue:
                 self._played_out.set()
             return None if self._transfers is None else self._transfers.waiting_frame()
         self._silent_frames = 0
-        return g711.recode(frame, "PCMU", self._call.media.codec or "PCMU")
+        codec = self._call.media.codec or "PCMU"
+        return frame if codec == "PCMU" else g711.recode(frame, "PCMU", codec)
 
     def _echo(self, marks: list[str]) -> None:
         for name in marks:

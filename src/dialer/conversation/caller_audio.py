@@ -52,7 +52,7 @@ class CallerAudio:
         if codec is None or not packet.payload or not self._in_order(packet):
             return []
         self._idle_frames = 0
-        audio = g711.recode(packet.payload, codec, "PCMU")
+        audio = packet.payload if codec == "PCMU" else g711.recode(packet.payload, codec, "PCMU")
         if len(audio) <= g711.FRAME_SAMPLES:
             return [self._forward(audio)]
         return [

@@ -29,7 +29,7 @@ class PlayingQueue:
         self._max_marks = max_marks
         self._queued = bytearray()
         self._taken = 0  # octets that were ever queued and have been given out or dropped
-        self._marks: collections.deque[tuple[int, str]] = collections.deque()
+        self.marks: collections.deque[tuple[int, str]] = collections.deque()  # pending: place, name
         self._silent_frames = _GAP_FRAMES  # since the last frame of speech
         self.played = 0  # octets that the person was given to hear
         self.dropped = 0  # octets that did not fit
@@ -60,9 +60,9 @@ class PlayingQueue:
         """
         if not self._queued:
             return name
-        if len(self._marks) >= self._max_marks:
+        if len(self.marks) >= self._max_marks:
             raise OverflowError(f"more than {self._max_marks} marks are pending")
-        self._marks.append((self._taken + len(self._queued), name))
+        self.marks.append((self._taken + len(self._queued), name))
         return None
 
     def next_frame(self) -> bytes | None:
@@ -90,8 +90,8 @@ class PlayingQueue:
     def reached(self) -> list[str]:
         """Return the marks whose speech has been given out, each once, in order."""
         names = []
-        while self._marks and self._marks[0][0] <= self._taken:
-            names.append(self._marks.popleft()[1])
+        while self.marks and self.marks[0][0] <= self._taken:
+            names.append(self.marks.popleft()[1])
         return names
 
     def clear(self) -> list[str]:

@@ -21,10 +21,7 @@ class KeyPresses:
     """What waits to be sent of the keys pressed, one thing for each frame of 20 ms."""
 
     def __init__(self) -> None:
-        self._waiting: collections.deque[TelephoneEvent | Frames | None] = collections.deque()
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+        self.waiting: collections.deque[TelephoneEvent | Frames | None] = collections.deque()
 
     def add(self, keys: Iterable[str], *, events: bool) -> None:
         """Press keys of 0 to 9, *, # and A to D one after another; `events`: the peer takes them.
@@ -37,11 +34,11 @@ class KeyPresses:
                 raise ValueError(f"{key!r} is no key of a telephone")
             new += telephone_event.reports(key, _HELD) if events else _tones(key)
             new += [None] * _PAUSE
-        self._waiting.extend(new)
+        self.waiting.extend(new)
 
     def next(self, codec: str) -> TelephoneEvent | bytes | None:
         """Return a report, or a frame of a tone, or None in the pause after a key."""
-        step = self._waiting.popleft()
+        step = self.waiting.popleft()
         return step.coded_as(codec).data if isinstance(step, Frames) else step
 
 

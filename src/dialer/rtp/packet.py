@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+
+import msgspec
 
 VERSION = 2
 COMFORT_NOISE = 13  # the payload type of RFC 3389
@@ -17,10 +18,10 @@ class PacketError(ValueError):
     """A datagram that is not an RTP packet."""
 
 
-class Packet(NamedTuple):
+class Packet(msgspec.Struct, frozen=True, gc=False):
     """An RTP packet; `timestamp` in units of the codec's clock.
 
-    A tuple, since one is made for every packet that comes.
+    A struct, since one is made for every packet that comes.
     """
 
     payload_type: int

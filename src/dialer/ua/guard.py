@@ -20,7 +20,7 @@ def guarded(function: Callable[..., None], *arguments: object) -> None:
     try:
         function(*arguments)
     except Exception as error:  # noqa: BLE001 - one bad event must not stop the others
-        _tell(error)
+        tell_fault(error)
 
 
 def asked(function: Callable[..., T], *arguments: object) -> T | None:
@@ -28,10 +28,11 @@ def asked(function: Callable[..., T], *arguments: object) -> T | None:
     try:
         return function(*arguments)
     except Exception as error:  # noqa: BLE001 - as above
-        _tell(error)
+        tell_fault(error)
         return None
 
 
-def _tell(error: Exception) -> None:
+def tell_fault(error: Exception) -> None:
+    """Log what a callback raised, in one line."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     _log.error("a callback failed", fault=repr(error), at=f"{last.filename}:{last.lineno}")

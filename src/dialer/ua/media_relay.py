@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from dialer.rtp import g711
 from dialer.rtp.relaying import Restamping
 
@@ -45,7 +47,11 @@ class MediaRelay:
         if stamped is None:
             return
         self.packets += 1
-        sink.relay(packet._replace(payload_type=payload_type, payload=payload, **stamped._asdict()))
+        sink.relay(
+            msgspec.structs.replace(
+                packet, payload_type=payload_type, payload=payload, **stamped._asdict()
+            )
+        )
 
     def _translated(self, packet: Packet) -> tuple[int | None, bytes]:
         """Return payload type and payload for the listener; None for what he does not take."""

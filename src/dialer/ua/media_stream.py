@@ -12,7 +12,7 @@ from dialer.rtp.latch import Latch
 from dialer.rtp.reception import Reception
 from dialer.rtp.telephone_event import TelephoneEvent
 from dialer.sip.sdp import TELEPHONE_EVENT_PAYLOAD_TYPE, SdpError
-from dialer.ua.guard import asked, guarded
+from dialer.ua.guard import guarded, tell_fault
 from dialer.ua.media_control import MediaControl
 from dialer.ua.playback import Playback
 from dialer.ua.silence_watch import SilenceWatch
@@ -221,7 +221,7 @@ class MediaStream:
             self._send_bundle()
             self._numbering.skip(due.skip)
         for _ in range(due.send):
-            pressed = self._keys.next(self.codec or "PCMU") if self._keys else None
+            pressed = self._keys.next(self.codec or "PCMU") if self._keys.waiting else None
             if isinstance(pressed, TelephoneEvent):
                 self._send_report(pressed)
                 continue
@@ -274,7 +274,10 @@ class MediaStream:
             if playback.done.done():
                 self._playback = None  # it has ended, or nobody wants it any more
         if self.source is not None:
-            return asked(self.source) or self._silence
+            try:
+                return self.source() or self._silence
+            except Exception as error:  # noqa: BLE001 - the packets go on, whoever is at fault
+                tell_fault(error)
         return self._silence
 
     def _set_sending(self, *, sending: bool) -> None:
@@ -321,16 +324,20 @@ class MediaStream:
         return True
 
     def _take(self, data: bytes, address: tuple[str, int]) -> None:
-        if not self.latch.allows(address):
+        """Take a datagram, of which fifty a second come for each call."""
+        latch = self.latch
+        latched = address == latch.source
+        if not latched and not latch.allows(address):
             self.packets_dropped += 1
             return
         try:
-            data = self._unprotected(data)
+            if self.srtp.agreed or self.secure_only:
+                data = self._unprotected(data)
             received = packet.parse(data)
         except (packet.PacketError, SrtpError):
             self.packets_dropped += 1
             return
-        if not self.latch.heard(address, received.ssrc, received.sequence):
+        if not latched and not latch.heard(address, received.ssrc, received.sequence):
             self.packets_dropped += 1
             return
         now = self._plane.clock.monotonic()
@@ -343,4 +350,7 @@ class MediaStream:
         if self.on_packet is not None:
             guarded(self.on_packet, "received", data, address)
         for listener in tuple(self.listeners):
-            guarded(listener, received)
+            try:
+                listener(received)
+            except Exception as error:  # noqa: BLE001 - the others shall hear it too
+                tell_fault(error)
