@@ -64,6 +64,33 @@ class BotConversation:
     told how each goes, and takes its leave once the person is handed over.
     """
 
+    __slots__ = (
+        "_actions",
+        "_asked_to_hang_up",
+        "_bad_messages",
+        "_call",
+        "_clock",
+        "_connect_seconds",
+        "_fallback",
+        "_first_bad_message",
+        "_handed_over",
+        "_heard",
+        "_heard_before",
+        "_link",
+        "_over",
+        "_played_out",
+        "_queue",
+        "_report_data",
+        "_settings",
+        "_silent_frames",
+        "_stopped",
+        "_told",
+        "_transfers",
+        "_wanted",
+        "_writer",
+        "__weakref__",
+    )
+
     def __init__(
         self,
         call: OutboundCall,

@@ -75,6 +75,19 @@ class BotConnection(picows.WSListener):
     with all that comes.
     """
 
+    __slots__ = (
+        "_early",
+        "_full",
+        "_link",
+        "_longest",
+        "_parts",
+        "_receive",
+        "_transport",
+        "_watching",
+        "ended",
+        "lives",
+    )
+
     def __init__(self, longest_message: int) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lives = False

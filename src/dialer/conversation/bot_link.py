@@ -18,6 +18,15 @@ class BotLink:
     taken any longer. `empty` is set while none waits.
     """
 
+    __slots__ = (
+        "_most",
+        "_paused",
+        "_send",
+        "_waiting",
+        "empty",
+        "overflow",
+    )
+
     def __init__(self, send: Callable[[str], None], most: int) -> None:
         self._send = send
         self._most = most

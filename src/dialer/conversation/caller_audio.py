@@ -32,6 +32,18 @@ class CallerAudio:
     it is on hold), silence is sent in its place.
     """
 
+    __slots__ = (
+        "_filled_since",
+        "_idle_frames",
+        "_next_timestamp",
+        "_position",
+        "_sequence",
+        "_ssrc",
+        "filled_frames",
+        "late_packets",
+        "octets",
+    )
+
     def __init__(self) -> None:
         self.octets = 0  # forwarded, one for each sample
         self.late_packets = 0  # left out

@@ -222,6 +222,14 @@ class StreamWriter:
     The identifiers look like Twilio's: 34 characters, beginning with AC, CA and MZ.
     """
 
+    __slots__ = (
+        "_chunk",
+        "_ids",
+        "_sequence",
+        "_tail",
+        "stream_sid",
+    )
+
     def __init__(self, *, stream_sid: str, account_sid: str, call_sid: str) -> None:
         self.stream_sid = stream_sid
         self._ids = {"accountSid": account_sid, "callSid": call_sid}

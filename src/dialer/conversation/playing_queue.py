@@ -21,6 +21,23 @@ class PlayingQueue:
     being said already, and its marks are waited for. `max_marks` may be pending.
     """
 
+    __slots__ = (
+        "_begun",
+        "_delay",
+        "_limit",
+        "_max_marks",
+        "_queued",
+        "_silent_frames",
+        "_taken",
+        "_waited",
+        "barge_ins",
+        "cleared",
+        "dropped",
+        "late_frames",
+        "marks",
+        "played",
+    )
+
     def __init__(self, max_seconds: float, *, delay: int = 0, max_marks: int = 1000) -> None:
         self._limit = round(max_seconds * g711.SAMPLE_RATE)
         self._delay = delay

@@ -45,6 +45,44 @@ class MediaStream:
     where set, every one sent and received; all as they are unencrypted.
     """
 
+    __slots__ = (
+        "_bundle",
+        "_closed",
+        "_frames_per_packet",
+        "_keys",
+        "_loop",
+        "_numbering",
+        "_plane",
+        "_playback",
+        "_relayed",
+        "_silence",
+        "_silent_since",
+        "_socket",
+        "_watch",
+        "codec",
+        "control",
+        "latch",
+        "listeners",
+        "local_host",
+        "local_port",
+        "octets_sent",
+        "on_packet",
+        "packets_dropped",
+        "packets_of_noise",
+        "packets_sent",
+        "packets_unsent",
+        "receiving",
+        "reception",
+        "secure_only",
+        "sends",
+        "sent_listeners",
+        "source",
+        "srtp",
+        "suppressing",
+        "telephone_event",
+        "__weakref__",
+    )
+
     def __init__(self, plane: MediaPlane, bound: Pair) -> None:
         self.local_host = plane.ports.host
         self.local_port = bound.port
