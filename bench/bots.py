@@ -22,6 +22,7 @@ import struct
 import sys
 import time
 import uuid
+from array import array
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,6 +53,7 @@ LIMIT = 0.005  # seconds
 RECORDED = SimpleNamespace(  # what is read of a claimed call
     id=1, account_id=1, campaign_id=1, on_answer={"recording": {"consent": "given"}}
 )
+TIMESTAMP = struct.Struct("!I")  # of an RTP packet, at its fifth octet
 STAMP = struct.Struct("!dx")  # nine octets, which are twelve of base64
 SETTLE = 3.0  # seconds that are not measured
 SPEECH = base64.b64encode(b"\x21" * 160).decode()
@@ -184,36 +186,52 @@ class Call:
             self.result.set_result(CallResult("bench"))
 
 
-class Punctuality:
-    """When the packets of a stream left, against the grid of its plane."""
+class Tally:
+    """When frames left and came, against their time; in seconds."""
 
-    def __init__(self, plane: MediaPlane, stream: MediaStream, tally: Counter[str]) -> None:
+    def __init__(self) -> None:
+        self.measuring = False
+        self.sent = array("d")
+        self.forwarded = array("d")
+
+    @property
+    def punctual(self) -> float:
+        return sum(abs(late) <= LIMIT for late in self.sent) / len(self.sent)
+
+    @property
+    def quick(self) -> float:
+        return sum(late <= LIMIT for late in self.forwarded) / len(self.forwarded)
+
+
+class Punctuality:
+    """When the packets of a stream left, against the grid of its plane, and came, against theirs.
+
+    It does little for each packet: what it costs counts as the dialer's.
+    """
+
+    def __init__(self, plane: MediaPlane, stream: MediaStream, tally: Tally) -> None:
         # their grid is nobody's business but ours here
         phases = plane.ticker._phases  # noqa: SLF001
         [mine] = [phase for phase in phases if stream in phase.streams]
         self._start = mine.pacer._start  # noqa: SLF001
         self._tally = tally
-        self._first: tuple[int, int] | None = None  # place on the grid, and timestamp
+        self._first: int | None = None  # timestamp
+        self._first_at = 0.0
         stream.on_packet = self.passed
 
     def passed(self, direction: str, packet: bytes, _peer: object) -> None:
         now = time.monotonic()
+        tally = self._tally
         if direction != "sent":
-            if self._tally["measuring"]:
-                (sent,) = STAMP.unpack(packet[12 : 12 + STAMP.size])
-                self._tally["received"] += 1
-                self._tally["forwarded"] += now - sent <= LIMIT
+            if tally.measuring:
+                tally.forwarded.append(now - STAMP.unpack_from(packet, 12)[0])
             return
-        start = self._start
-        timestamp = int.from_bytes(packet[4:8], "big")
+        (timestamp,) = TIMESTAMP.unpack_from(packet, 4)
         if self._first is None:
-            self._first = int((now + 0.002 - start) / FRAME), timestamp
-        place, first = self._first
-        late = now - start - (place + ((timestamp - first) % 2**32) // 160) * FRAME
-        if self._tally["measuring"]:
-            self._tally["sent"] += 1
-            self._tally["punctual"] += abs(late) <= LIMIT
-            self._tally[f"late {min(20, int(late * 1000))}"] += 1
+            self._first = timestamp
+            self._first_at = self._start + int((now + 0.002 - self._start) / FRAME) * FRAME
+        if tally.measuring:
+            tally.sent.append(now - self._first_at - (timestamp - self._first) % 2**32 / 8000)
 
 
 class Recorded:
@@ -259,7 +277,7 @@ async def measure(
     assert other.stdin is not None
     assert other.stdout is not None
     port = int(await other.stdout.readline())
-    clock, tally = SystemClock(), Counter()
+    clock, tally = SystemClock(), Tally()
     plane = MediaPlane(clock, "127.0.0.1", (30000, 39998))
     settings = BotSettings(allows=lambda _: True, after_call_seconds=0.1)
     conversations, lines = [], []
@@ -283,13 +301,13 @@ async def measure(
     gc.collect()
     gc.freeze()
     await asyncio.sleep(SETTLE)
-    tally["measuring"] = 1
+    tally.measuring = True
     other.stdin.write(b"begin\n")
     begun, all_begun = _used(), _machine()
     await asyncio.sleep(seconds)
     ended = _used()
     busy, everything = _busy(begun, ended), (_machine() - all_begun) / (ended[1] - begun[1])
-    tally["measuring"] = 0
+    tally.measuring = False
     other.stdin.write(b"end\n")
     heard = json.loads(await other.stdout.readline())
     for call in lines:
@@ -302,30 +320,24 @@ async def measure(
         f"{calls} calls for {seconds:.0f} s, {failed} failed;"
         f" load of the machine {os.getloadavg()[0]:.1f}"
     )
-    print(
-        f"frames sent within 5 ms of their time: {tally['punctual'] / tally['sent']:.2%}"
-        f" of {tally['sent']}"
-    )
-    print(
-        f"frames forwarded within 5 ms of their RTP: {tally['forwarded'] / tally['received']:.2%}"
-        f" of {tally['received']}"
-    )
+    print(f"frames sent within 5 ms of their time: {tally.punctual:.2%} of {len(tally.sent)}")
+    print(f"frames forwarded within 5 ms of their RTP: {tally.quick:.2%} of {len(tally.forwarded)}")
     print(
         f"frames at the bot within 5 ms of their RTP: {heard['quick']:.2%} of {heard['heard']}"
         f" (median {heard['median'] * 1000:.1f} ms, 99 % {heard['99'] * 1000:.1f} ms)"
     )
     print(f"this process used {busy:.0%} of a core, the other one {heard['busy']:.0%}")
-    late = {name: count for name, count in tally.items() if name.startswith("late")}
-    print("ms late:", {name[5:]: late[name] for name in sorted(late, key=lambda one: int(one[5:]))})
+    late = Counter(min(20, int(seconds * 1000)) for seconds in tally.sent)
+    print("ms late:", dict(sorted(late.items())))
     others = max(0.0, everything - busy - heard["busy"])
     print(f"others used {others:.0%} of a core meanwhile, of {os.cpu_count()} cores")
     plane.close()
     return {
         "calls": calls,
         "failed": failed,
-        "punctual": tally["punctual"] / tally["sent"],
-        "sent": tally["sent"],
-        "forwarded": tally["forwarded"] / tally["received"],
+        "punctual": tally.punctual,
+        "sent": len(tally.sent),
+        "forwarded": tally.quick,
         "at_bot": heard["quick"],
         "busy": busy,
         "others": others,

@@ -50,10 +50,15 @@ async def plane(clock):
 
 @pytest.fixture
 async def far_end(plane):
-    stream = plane.open()
-    stream.heard = []
-    stream.listeners.append(lambda packet: stream.heard.append(packet.payload))
-    return stream
+    return plane.open()
+
+
+@pytest.fixture
+def heard(far_end):
+    """The frames that the far end hears."""
+    frames = []
+    far_end.listeners.append(lambda packet: frames.append(packet.payload))
+    return frames
 
 
 @pytest.fixture
@@ -82,7 +87,7 @@ async def playing(call, clock, path, **options):
     return task
 
 
-async def test_the_prompt_is_played_whole_and_then_the_call_ends(clock, call, far_end, prompt):
+async def test_the_prompt_is_played_whole_and_then_the_call_ends(clock, call, heard, prompt):
     task = await playing(call, clock, prompt, tail=0.04)
     await clock.elapse(0.119)
     assert not task.done()
@@ -90,10 +95,10 @@ async def test_the_prompt_is_played_whole_and_then_the_call_ends(clock, call, fa
     assert await task is True
     assert call.hang_ups == 1
     async with asyncio.timeout(10):
-        while len(far_end.heard) < 7:  # noqa: ASYNC110 - each turn of the loop reads its socket
+        while len(heard) < 7:  # noqa: ASYNC110 - each turn of the loop reads its socket
             await asyncio.sleep(0)
     expected = AudioLibrary().load(prompt, "PCMA") + Frames.silence(0.04, "PCMA")
-    assert b"".join(far_end.heard) == expected.data
+    assert b"".join(heard) == expected.data
 
 
 async def test_the_other_side_may_hang_up_first(clock, call, prompt):

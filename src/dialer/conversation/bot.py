@@ -65,6 +65,7 @@ class BotConversation:
     """
 
     __slots__ = (
+        "__weakref__",
         "_actions",
         "_asked_to_hang_up",
         "_bad_messages",
@@ -88,7 +89,6 @@ class BotConversation:
         "_transfers",
         "_wanted",
         "_writer",
-        "__weakref__",
     )
 
     def __init__(

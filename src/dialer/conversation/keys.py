@@ -25,14 +25,6 @@ class Keys:
     way of hearing keys calls `pressed` with a name of its own.
     """
 
-    __slots__ = (
-        "_call",
-        "_digits",
-        "_in_band",
-        "_on_key",
-        "way",
-    )
-
     def __init__(self, call: OutboundCall, on_key: Callable[[str], None]) -> None:
         self.way: str | None = None
         self._call = call

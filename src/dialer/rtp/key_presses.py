@@ -20,8 +20,6 @@ _PAUSE = 5  # frames between keys
 class KeyPresses:
     """What waits to be sent of the keys pressed, one thing for each frame of 20 ms."""
 
-    __slots__ = ("waiting",)
-
     def __init__(self) -> None:
         self.waiting: collections.deque[TelephoneEvent | Frames | None] = collections.deque()
 

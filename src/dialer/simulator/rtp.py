@@ -35,7 +35,7 @@ class _Talk:
 
     def next_packet(self) -> bytes:
         """Return what is sent now."""
-        if self.keys:
+        if self.keys.waiting:
             pressed = self.keys.next(self.codec)
             if not isinstance(pressed, TelephoneEvent):
                 return self.numbering.packet(pressed or self.silence)
@@ -129,7 +129,7 @@ class MediaSink(asyncio.DatagramProtocol):
         self._timer = None
         for caller, talk in tuple(self._talks.items()):
             self._transport.sendto(talk.next_packet(), caller[:2])
-            if talk.left <= 0 and not talk.keys:
+            if talk.left <= 0 and not talk.keys.waiting:
                 self._quiet[caller] = self._talks.pop(caller)
         if self._talks:
             self._next_at += g711.FRAME_SECONDS

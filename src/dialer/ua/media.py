@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from dialer.ua.media_inbox import MediaInbox
 from dialer.ua.media_ports import MediaError, NoPortAvailable, RtpPorts
 from dialer.ua.media_stream import MediaStream
 from dialer.ua.ticker import Ticker
@@ -42,6 +43,7 @@ class MediaPlane:
         self.cname = f"{random_bits(96):024x}"  # RFC 7022 §4.2: it names nobody
         self._open: set[MediaStream] = set()
         self.ticker = Ticker(clock)
+        self.inbox = MediaInbox(clock)
 
     def open(self) -> MediaStream:
         """Bind a port and listen there; raises `NoPortAvailable`. Needs a running event loop."""

@@ -46,6 +46,7 @@ class MediaStream:
     """
 
     __slots__ = (
+        "__weakref__",
         "_bundle",
         "_closed",
         "_frames_per_packet",
@@ -54,6 +55,7 @@ class MediaStream:
         "_numbering",
         "_plane",
         "_playback",
+        "_ready",
         "_relayed",
         "_silence",
         "_silent_since",
@@ -80,7 +82,6 @@ class MediaStream:
         "srtp",
         "suppressing",
         "telephone_event",
-        "__weakref__",
     )
 
     def __init__(self, plane: MediaPlane, bound: Pair) -> None:
@@ -116,6 +117,7 @@ class MediaStream:
         self._silence = b""
         self._frames_per_packet = 1
         self._bundle: list[bytes] = []  # frames of the next packet
+        self._ready: list[bytes] = []  # packets whose time has come
         self._playback: Playback | None = None
         self._keys = KeyPresses()
         self._silent_since: float | None = None  # on hold since then
@@ -164,7 +166,8 @@ class MediaStream:
         if address.version != self._plane.ports.ip_version:
             ours = f"IPv{self._plane.ports.ip_version}"
             raise SdpError(f"the peer's media address {address} is not {ours}, as ours is")
-        self._send_bundle()  # it is in the old codec and under the old key
+        self._pack()  # what is in the old codec, to be sent under the old key
+        self.send()
         if not address.is_unspecified:
             self.latch.expect((media.host, media.port))
             self.control.agree(media.rtcp or (media.host, media.port + 1))
@@ -215,7 +218,8 @@ class MediaStream:
 
     def begin_relay(self) -> tuple[int, int, int]:
         """Send from now on what `relay` is given; return our next numbers, and our SSRC."""
-        self._send_bundle()
+        self._pack()
+        self.send()
         self._relayed = True
         self._plane.ticker.drop(self)
         return self._numbering.next()
@@ -241,6 +245,7 @@ class MediaStream:
         for _ in range(_MOST_WAITING):
             if self._closed or not self._receive():
                 break
+        self._plane.inbox.take()
         if self._closed:
             return
         self._closed = True
@@ -249,42 +254,48 @@ class MediaStream:
         if self._watch is not None:
             self._watch.close()
         self.control.close()
+        self._ready.clear()
         self._loop.remove_reader(self._socket)
         self._socket.close()
         self._plane.forget(self)
 
-    def send(self, due: Due) -> None:
-        """Send the frames that are due; for the ticker."""
+    def prepare(self, due: Due) -> None:
+        """Make the packets of the frames that are due; for the ticker."""
         if due.skip:
-            self._send_bundle()
+            self._pack()
             self._numbering.skip(due.skip)
         for _ in range(due.send):
             pressed = self._keys.next(self.codec or "PCMU") if self._keys.waiting else None
             if isinstance(pressed, TelephoneEvent):
-                self._send_report(pressed)
+                self._report(pressed)
                 continue
             self._bundle.append(pressed or self._next_payload())
             if len(self._bundle) >= self._frames_per_packet:
-                self._send_bundle()
+                self._pack()
 
-    def _send_report(self, report: TelephoneEvent) -> None:
-        """Send a report of a key in the place of a frame; lost where the peer takes none by now."""
-        self._send_bundle()
+    def send(self) -> None:
+        """Send the packets that were made; for the ticker."""
+        for plain in self._ready:
+            self._send_packet(plain)
+        self._ready.clear()
+        if self._playback is not None and self._playback.taken and not self._bundle:
+            self._playback.finish(whole=True)
+
+    def _report(self, report: TelephoneEvent) -> None:
+        """Report a key in the place of a frame; lost where the peer takes none by now."""
+        self._pack()
         if self.telephone_event is None:
             self._numbering.skip(1)
             return
         plain = self._numbering.event(bytes(report), self.telephone_event, begins=report.begins)
-        self._send_packet(plain)
+        self._ready.append(plain)
 
-    def _send_bundle(self) -> None:
-        """Send the frames gathered, as one packet."""
+    def _pack(self) -> None:
+        """Make a packet of the frames gathered."""
         if self.latch.destination is None or not self._bundle:
             return
-        plain = self._numbering.packet(b"".join(self._bundle), len(self._bundle))
+        self._ready.append(self._numbering.packet(b"".join(self._bundle), len(self._bundle)))
         self._bundle.clear()
-        self._send_packet(plain)
-        if self._playback is not None and self._playback.taken:
-            self._playback.finish(whole=True)
 
     def _send_packet(self, plain: bytes) -> None:
         destination = self.latch.destination
@@ -358,11 +369,11 @@ class MediaStream:
             data, source = self._socket.recvfrom(_DATAGRAM)
         except OSError:
             return False  # nothing there after all, or word that an earlier packet was refused
-        self._take(data, source[:2])
+        self._plane.inbox.put(self, data, source[:2])
         return True
 
-    def _take(self, data: bytes, address: tuple[str, int]) -> None:
-        """Take a datagram, of which fifty a second come for each call."""
+    def take(self, data: bytes, address: tuple[str, int], at: float) -> None:
+        """Take a datagram that came at `at`; for the inbox. Fifty a second come for each call."""
         latch = self.latch
         latched = address == latch.source
         if not latched and not latch.allows(address):
@@ -378,9 +389,8 @@ class MediaStream:
         if not latched and not latch.heard(address, received.ssrc, received.sequence):
             self.packets_dropped += 1
             return
-        now = self._plane.clock.monotonic()
-        self._plane.ticker.keep_pace(now)
-        self.reception.add(received.sequence, received.timestamp, received.ssrc, now)
+        self._plane.ticker.keep_pace(self._plane.clock.monotonic())
+        self.reception.add(received.sequence, received.timestamp, received.ssrc, at)
         self.suppressing = received.payload_type == packet.COMFORT_NOISE
         if self.suppressing:
             self.packets_of_noise += 1

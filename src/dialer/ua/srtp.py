@@ -25,14 +25,6 @@ class SecureRtp:
     Until there are any, `agreed` is False and packets must be neither protected nor unprotected.
     """
 
-    __slots__ = (
-        "_receiver",
-        "_receiving_with",
-        "_sender",
-        "_senders",
-        "agreed",
-    )
-
     def __init__(self) -> None:
         self.agreed = False
         self._senders: dict[tuple[str, bytes], pylibsrtp.Session] = {}  # by each key of ours

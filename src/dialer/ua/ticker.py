@@ -23,8 +23,11 @@ _APART = g711.FRAME_SECONDS / PHASES
 class Sender(Protocol):
     """A stream that sends a frame every 20 ms."""
 
-    def send(self, due: Due) -> None:
-        """Send the frames that are due."""
+    def prepare(self, due: Due) -> None:
+        """Make the packets of the frames that are due."""
+
+    def send(self) -> None:
+        """Send them."""
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -37,6 +40,9 @@ class _Phase:
 
 class Ticker:
     """Serves each stream every 20 ms, from the next phase on; rests while there is none.
+
+    What is sent at the same instant leaves in one go, once it is all there: whoever reads it then
+    wakes up once, and so does what of the host does the sending.
 
     Whoever has something to do more seldom is reminded by the same timer.
     """
@@ -94,8 +100,11 @@ class Ticker:
                 due = phase.pacer.take(now)
                 if due.send:
                     self.late_frames += (due.send + due.skip - 1) * len(phase.streams)
-                    for stream in phase.streams:
-                        stream.send(due)
+                    streams = tuple(phase.streams)
+                    for stream in streams:
+                        stream.prepare(due)
+                    for stream in streams:
+                        stream.send()
         for one in self._reminders.take(now):
             guarded(one.remind, now)
         self._wind_up()

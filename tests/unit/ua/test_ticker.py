@@ -7,14 +7,19 @@ from dialer.ua.ticker import PHASES, Ticker
 
 
 class Stream:
-    """Notes when it was served, and how many frames were due."""
+    """Notes when it was served, and how many frames were due; `steps` is shared by all."""
 
-    def __init__(self, clock):
+    def __init__(self, clock, steps):
         self._clock = clock
+        self._steps = steps
         self.served = []
 
-    def send(self, due):
+    def prepare(self, due):
         self.served.append((round(self._clock.monotonic() * 1000), due.send))
+        self._steps.append("prepare")
+
+    def send(self):
+        self._steps.append("send")
 
     @property
     def times(self):
@@ -31,8 +36,8 @@ def ticker(clock):
     return Ticker(clock)
 
 
-def served(clock, ticker, count=1):
-    streams = [Stream(clock) for _ in range(count)]
+def served(clock, ticker, count=1, steps=None):
+    streams = [Stream(clock, [] if steps is None else steps) for _ in range(count)]
     for stream in streams:
         ticker.serve(stream)
     return streams
@@ -43,6 +48,13 @@ def test_a_stream_is_served_every_20_ms_from_now_on(clock, ticker):
     [stream] = served(clock, ticker)
     clock.advance(0.099)
     assert stream.served == [(begin + 20 * place, 1) for place in range(5)]
+
+
+def test_what_leaves_at_one_instant_leaves_in_one_go(clock, ticker):
+    steps = []
+    served(clock, ticker, 3, steps)
+    clock.advance(0.039)
+    assert steps == 2 * (3 * ["prepare"] + 3 * ["send"])
 
 
 def test_streams_that_begin_at_other_times_are_served_at_other_times(clock, ticker):
