@@ -18,6 +18,7 @@ import picows
 import yarl
 
 from dialer import __version__
+from dialer.conversation.bot_outbox import BotOutbox
 from dialer.rtp import g711
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class BotSettings:
     heartbeat_seconds: float = 10.0
     after_call_seconds: float = 2.0
     tls: ssl.SSLContext | None = None
+    outbox: BotOutbox = dataclasses.field(default_factory=BotOutbox)
 
     @property
     def longest_message(self) -> int:
@@ -80,6 +82,7 @@ class BotConnection(picows.WSListener):
         "_full",
         "_link",
         "_longest",
+        "_outbox",
         "_parts",
         "_receive",
         "_transport",
@@ -88,10 +91,11 @@ class BotConnection(picows.WSListener):
         "lives",
     )
 
-    def __init__(self, longest_message: int) -> None:
+    def __init__(self, settings: BotSettings) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lives = False
-        self._longest = longest_message
+        self._outbox = settings.outbox
+        self._longest = settings.longest_message
         self._transport: picows.WSTransport
         self._receive: Callable[[bytes | memoryview], None] = self._keep
         self._early: list[bytes] = []  # messages that came before anybody listened
@@ -112,8 +116,8 @@ class BotConnection(picows.WSListener):
         self._transport.underlying_transport.resume_reading()
 
     def send(self, text: str) -> None:
-        """Send a message; lost where the connection is gone."""
-        self._transport.send(picows.WSMsgType.TEXT, text)
+        """Send a message in this turn of the event loop; lost where the connection is gone."""
+        self._outbox.put(self._transport, text)
 
     def ping(self) -> None:
         """Ask the bot for a sign of life."""
@@ -121,6 +125,7 @@ class BotConnection(picows.WSListener):
 
     async def close(self) -> None:
         """Close it in order."""
+        self._outbox.send()
         self._transport.send_close(picows.WSCloseCode.OK)
         if self._watching is not None:
             await asyncio.wait([self._watching], timeout=_CLOSE_SECONDS)
@@ -232,7 +237,7 @@ def _broken(
 async def connect(url: str, headers: Mapping[str, str], settings: BotSettings) -> BotConnection:
     """Open the WebSocket; raises `BotFailure`. It may take for ever: cancel it."""
     sockets = _Sockets(settings.allows)
-    connection = BotConnection(settings.longest_message)
+    connection = BotConnection(settings)
     try:
         _, listener = await picows.ws_connect(
             lambda _request, _response: connection,
