@@ -315,7 +315,7 @@ class BotConversation:
             if not connection.lives:
                 raise BotFailure(f"it has not answered a ping within {seconds / 2:g} s")
 
-    def _take(self, message: bytes | memoryview) -> None:
+    def _take(self, message: bytes) -> None:
         """Do what a message of the bot says; raises `BotFailure` after too many bad ones."""
         try:
             self._act(media_streams.parse(message, self._writer.stream_sid))

@@ -18,7 +18,7 @@ import picows
 import yarl
 
 from dialer import __version__
-from dialer.conversation.bot_outbox import BotOutbox
+from dialer.conversation.bot_exchange import BotExchange
 from dialer.rtp import g711
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class BotSettings:
     heartbeat_seconds: float = 10.0
     after_call_seconds: float = 2.0
     tls: ssl.SSLContext | None = None
-    outbox: BotOutbox = dataclasses.field(default_factory=BotOutbox)
+    exchange: BotExchange = dataclasses.field(default_factory=BotExchange)
 
     @property
     def longest_message(self) -> int:
@@ -79,10 +79,10 @@ class BotConnection(picows.WSListener):
 
     __slots__ = (
         "_early",
+        "_exchange",
         "_full",
         "_link",
         "_longest",
-        "_outbox",
         "_parts",
         "_receive",
         "_transport",
@@ -94,20 +94,20 @@ class BotConnection(picows.WSListener):
     def __init__(self, settings: BotSettings) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lives = False
-        self._outbox = settings.outbox
+        self._exchange = settings.exchange
         self._longest = settings.longest_message
         self._transport: picows.WSTransport
-        self._receive: Callable[[bytes | memoryview], None] = self._keep
+        self._receive: Callable[[bytes], None] = self._keep
         self._early: list[bytes] = []  # messages that came before anybody listened
         self._parts: bytearray | None = None  # of a message in several frames
         self._link: BotLink | None = None
         self._full = False  # the bot does not read
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None]
 
-    def listen(self, receive: Callable[[bytes | memoryview], None], link: BotLink) -> None:
+    def listen(self, receive: Callable[[bytes], None], link: BotLink) -> None:
         """Hand messages over from now on, those that came before first.
 
-        What is handed over holds good only during the call. `link` is told to pause and to resume.
+        `link` is told to pause and to resume.
         """
         self._receive, self._link = receive, link
         for message in self._early:
@@ -117,7 +117,7 @@ class BotConnection(picows.WSListener):
 
     def send(self, text: str) -> None:
         """Send a message in this turn of the event loop; lost where the connection is gone."""
-        self._outbox.put(self._transport, text)
+        self._exchange.put(self._transport, text)
 
     def ping(self) -> None:
         """Ask the bot for a sign of life."""
@@ -125,18 +125,17 @@ class BotConnection(picows.WSListener):
 
     async def close(self) -> None:
         """Close it in order."""
-        self._outbox.send()
+        self._exchange.send()
         self._transport.send_close(picows.WSCloseCode.OK)
-        if self._watching is not None:
-            await asyncio.wait([self._watching], timeout=_CLOSE_SECONDS)
+        await self._gone()
         await self.abort()
 
     async def abort(self) -> None:
         """Close it at once, whatever the bot has not read: nobody waits for its buffers."""
         self._transport.disconnect(graceful=False)
-        if self._watching is not None:
-            await self._watching
-        self.ended.exception()  # of no matter any longer, and not to be told by the loop
+        await self._gone()
+        if self.ended.done():
+            self.ended.exception()  # of no matter any longer, and not to be told by the loop
 
     # for picows
 
@@ -147,7 +146,7 @@ class BotConnection(picows.WSListener):
         transport.underlying_transport.pause_reading()
 
     def on_ws_frame(self, _transport: picows.WSTransport, frame: picows.WSFrame) -> None:
-        """Take a frame; a message of one frame is handed over from where it was read to."""
+        """Take a frame."""
         self.lives = True
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             raise _broken("reserved bits are set")
@@ -159,7 +158,7 @@ class BotConnection(picows.WSListener):
         if continues == (self._parts is None):
             raise _broken("a part of no message" if continues else "a message within another")
         if frame.fin and not continues:
-            self._hand(frame.get_payload_as_memoryview())
+            self._exchange.take(self._hand, frame.get_payload_as_bytes())
         else:
             self._piece(frame)
 
@@ -175,7 +174,7 @@ class BotConnection(picows.WSListener):
         if self._link is not None:
             self._link.resume()
 
-    def _hand(self, message: bytes | memoryview) -> None:
+    def _hand(self, message: bytes) -> None:
         if self.ended.done():
             return
         try:
@@ -183,8 +182,8 @@ class BotConnection(picows.WSListener):
         except Exception as error:  # noqa: BLE001 - whoever waits for the end gets it
             self.ended.set_exception(error)
 
-    def _keep(self, message: bytes | memoryview) -> None:
-        self._early.append(bytes(message))
+    def _keep(self, message: bytes) -> None:
+        self._early.append(message)
 
     def _piece(self, frame: picows.WSFrame) -> None:
         """Take a part of a message."""
@@ -195,7 +194,7 @@ class BotConnection(picows.WSListener):
             raise _broken("a message is too long", picows.WSCloseCode.MESSAGE_TOO_BIG)
         if frame.fin:
             message, self._parts = bytes(self._parts), None
-            self._hand(message)
+            self._exchange.take(self._hand, message)
 
     def _control(self, kind: picows.WSMsgType, frame: picows.WSFrame) -> None:
         if kind is picows.WSMsgType.PING:
@@ -213,13 +212,21 @@ class BotConnection(picows.WSListener):
 
     async def _until_gone(self) -> None:
         """Note how the connection ended where the bot has not said so."""
+        failure = "the connection to it broke off"
         try:
             await self._transport.wait_disconnected()
         except picows.WSProtocolError as error:
-            self._end(f"it broke the rules of WebSocket: {error}")
-        self._end("the connection to it broke off")
+            failure = f"it broke the rules of WebSocket: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody waits for ever
+            failure = f"the connection to it broke off: {error!r}"
+        self._end(failure)
+
+    async def _gone(self) -> None:
+        """Wait, not for ever, until the connection is gone."""
+        await asyncio.wait([self._watching], timeout=_CLOSE_SECONDS)
 
     def _end(self, failure: str) -> None:
+        self._exchange.hand_over()  # what came before the end
         if self.ended.done():
             return
         if failure:

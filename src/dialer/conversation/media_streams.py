@@ -94,7 +94,7 @@ class _MediaMessage(msgspec.Struct, tag_field="event", tag="media"):
 _MEDIA_MESSAGE = msgspec.json.Decoder(_MediaMessage)
 
 
-def parse(data: bytes | memoryview, stream_sid: str) -> BotMessage:
+def parse(data: bytes, stream_sid: str) -> BotMessage:
     """Read a message of the bot on the stream `stream_sid`; raises `BotMessageError`.
 
     Speech, of which there are fifty messages a second for each call, is read and decoded in one
@@ -124,11 +124,11 @@ def parse(data: bytes | memoryview, stream_sid: str) -> BotMessage:
     return Request(event, message)
 
 
-def _text(data: bytes | memoryview) -> str:
+def _text(data: bytes) -> str:
     try:
         return str(data, "utf-8")
     except ValueError:
-        raise BotMessageError(f"not UTF-8: {bytes(data[:80])!r}") from None
+        raise BotMessageError(f"not UTF-8: {data[:80]!r}") from None
 
 
 def _event(text: str, stream_sid: str) -> tuple[str, dict[str, Any]]:

@@ -63,7 +63,6 @@ def test_speech_may_come_in_any_form_of_json():
         ' { "media" : {"track": "x", "payload": "\\u0041AAA"}, "n": [1e3, null], "event":"media"} '
     )
     assert parse(told.encode(), SID) == Media(b"\0\0\0")
-    assert parse(memoryview(told.encode()), SID) == Media(b"\0\0\0")
 
 
 @pytest.mark.parametrize("data", [b"\xff", b'{"event": "clear", "n": "\xff"}'])
@@ -75,7 +74,7 @@ def test_what_is_not_utf_8_is_told(data):
 @pytest.mark.parametrize("data", [b"", b"\x00", b'{"event":"media","media":'])
 def test_what_is_cut_off_is_told(data):
     with pytest.raises(BotMessageError, match="not JSON: "):
-        parse(memoryview(data), SID)
+        parse(data, SID)
 
 
 def test_the_other_events_of_the_protocol():
