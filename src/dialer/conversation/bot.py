@@ -274,7 +274,7 @@ class BotConversation:
             return
         if packet.payload_type in CODEC_OF_TYPE:
             for heard in self._heard.take(packet):
-                self._link.send(self._writer.media(*heard))
+                self._link.send(self._writer.media(heard.audio, heard.milliseconds))
 
     def _pressed(self, key: str) -> None:
         if not self._stopped:
@@ -284,7 +284,7 @@ class BotConversation:
         """Return what to say now, for the ticker, which also counts the time for what is heard."""
         silence = self._heard.tick()
         if silence is not None:
-            self._link.send(self._writer.media(*silence))
+            self._link.send(self._writer.media(silence.audio, silence.milliseconds))
         frame = self._queue.next_frame()
         if self._queue.marks:
             self._echo(self._queue.reached())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from dialer.rtp import g711
 from dialer.rtp.packet import COMFORT_NOISE
@@ -17,7 +19,7 @@ _PATIENCE = 10  # frames of 20 ms without a packet before silence stands in
 _SILENCE = g711.silence(g711.FRAME_SAMPLES, "PCMU")
 
 
-class Heard(NamedTuple):
+class Heard(msgspec.Struct, frozen=True, gc=False):
     """Up to 20 ms of µ-law, and when it began, in ms of the stream."""
 
     audio: bytes

@@ -48,6 +48,7 @@ class Latch:
         "_favourite",
         "_left",
         "_rank",
+        "destination",
         "expected",
         "signalling_host",
         "source",
@@ -57,15 +58,11 @@ class Latch:
         self.expected: Address | None = None  # from the SDP, None until there is one
         self.signalling_host: str | None = None
         self.source: Address | None = None  # latched to, None until there is one
+        self.destination: Address | None = None  # where our packets go: to either of the two
         self._rank = _NOBODY  # of `source`
         self._left: Address | None = None  # what the SDP said before
         self._favourite: Address | None = None  # heard while nobody is latched to
         self._candidates: dict[Address, _Candidate] = {}
-
-    @property
-    def destination(self) -> Address | None:
-        """Where our packets go."""
-        return self.source or self.expected
 
     def expect(self, address: Address) -> None:
         """Take the address of the peer's SDP; a new one opens the latch again."""
@@ -78,6 +75,7 @@ class Latch:
             self._rank = _SDP
         else:
             self.source, self._rank = None, _NOBODY
+        self.destination = address
 
     def allows(self, address: Address) -> bool:
         """Whether a packet from `address` is worth reading."""
@@ -120,7 +118,7 @@ class Latch:
             self._favourite = address
 
     def _latch(self, address: Address, rank: int) -> None:
-        self.source, self._rank = address, rank
+        self.source, self.destination, self._rank = address, address, rank
         self._favourite = None
         self._candidates = {
             other: one for other, one in self._candidates.items() if one.rank < rank

@@ -124,7 +124,8 @@ class Reception:
             self._begin(sequence)
         elif not self._follow(sequence):
             return
-        self._measure_jitter(timestamp, at)
+        if timestamp != self._timestamp:
+            self._measure_jitter(timestamp, at)
 
     def _begin(self, sequence: int) -> None:
         """Start a stream at `sequence`."""
@@ -172,8 +173,6 @@ class Reception:
 
     def _measure_jitter(self, timestamp: int, at: float) -> None:
         """Apply RFC 3550 §A.8; packets of one timestamp (telephone-event) measure nothing."""
-        if timestamp == self._timestamp:
-            return
         transit = int(at * self.clock_rate) - timestamp
         if self._timestamp is not None:
             difference = (transit - self._transit + _HALF) % (2 * _HALF) - _HALF

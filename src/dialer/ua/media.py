@@ -43,7 +43,7 @@ class MediaPlane:
         self.cname = f"{random_bits(96):024x}"  # RFC 7022 §4.2: it names nobody
         self._open: set[MediaStream] = set()
         self.ticker = Ticker(clock)
-        self.inbox = MediaInbox(clock)
+        self.inbox = MediaInbox(clock, self.ticker)
 
     def open(self) -> MediaStream:
         """Bind a port and listen there; raises `NoPortAvailable`. Needs a running event loop."""

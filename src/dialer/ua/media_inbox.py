@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dialer.clock import Clock
     from dialer.ua.media_stream import MediaStream
+    from dialer.ua.ticker import Ticker
 
 
 class MediaInbox:
@@ -18,8 +19,9 @@ class MediaInbox:
     calls, taking each datagram as soon as it is read costs an eighth more.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, ticker: Ticker) -> None:
         self._clock = clock
+        self._ticker = ticker
         self._waiting: collections.deque[tuple[MediaStream, bytes, tuple[str, int], float]] = (
             collections.deque()
         )
@@ -28,7 +30,9 @@ class MediaInbox:
         """Let a datagram wait for the end of this turn."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.take)
-        self._waiting.append((stream, datagram, source, self._clock.monotonic()))
+        at = self._clock.monotonic()
+        self._waiting.append((stream, datagram, source, at))
+        self._ticker.keep_pace(at)
 
     def take(self) -> None:
         """Let the streams take what waits, in order."""

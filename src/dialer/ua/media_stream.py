@@ -268,10 +268,12 @@ class MediaStream:
             pressed = self._keys.next(self.codec or "PCMU") if self._keys.waiting else None
             if isinstance(pressed, TelephoneEvent):
                 self._report(pressed)
-                continue
-            self._bundle.append(pressed or self._next_payload())
-            if len(self._bundle) >= self._frames_per_packet:
-                self._pack()
+            elif self._frames_per_packet == 1 and not self._bundle and self.latch.destination:
+                self._ready.append(self._numbering.packet(pressed or self._next_payload()))
+            else:
+                self._bundle.append(pressed or self._next_payload())
+                if len(self._bundle) >= self._frames_per_packet:
+                    self._pack()
 
     def send(self) -> None:
         """Send the packets that were made; for the ticker."""

@@ -1,5 +1,7 @@
 """What of the packets of the far end goes to a bot."""
 
+from msgspec.structs import astuple
+
 from dialer.conversation.caller_audio import CallerAudio
 from dialer.rtp import g711
 from dialer.rtp.packet import Packet
@@ -20,7 +22,7 @@ def packet(number, payload=b"v" * 160, *, payload_type=0, ssrc=7, timestamp=None
 def test_packets_are_forwarded_with_their_time():
     heard = CallerAudio()
     forwarded = [heard.take(packet(number)) for number in range(65534, 65540)]
-    assert [[tuple(one) for one in ones] for ones in forwarded] == [
+    assert [[astuple(one) for one in ones] for ones in forwarded] == [
         [(b"v" * 160, 20 * place)] for place in range(6)
     ]
     assert heard.octets == 960
@@ -83,7 +85,7 @@ def test_silence_stands_in_where_packets_stay_away_and_time_goes_on():
     heard.take(packet(1))
     ticks = [heard.tick() for _ in range(13)]
     assert ticks[:10] == [None] * 10
-    assert [tuple(one) for one in ticks[10:]] == [
+    assert [astuple(one) for one in ticks[10:]] == [
         (SILENCE, 20),
         (SILENCE, 40),
         (SILENCE, 60),
@@ -108,7 +110,7 @@ def test_comfort_noise_is_silence_at_once_and_no_speech():
     heard = CallerAudio()
     heard.take(packet(0))
     assert heard.take(packet(1, b"\x7f", payload_type=13)) == []
-    assert [tuple(heard.tick()) for _ in range(3)] == [
+    assert [astuple(heard.tick()) for _ in range(3)] == [
         (SILENCE, 20 * place) for place in range(1, 4)
     ]
     [one] = heard.take(packet(2, timestamp=160 * 50))  # nothing was sent meanwhile

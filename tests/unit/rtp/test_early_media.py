@@ -256,7 +256,7 @@ def test_timestamps_and_ssrc_that_wrap_or_change_do_not_matter():
     second = list(packets(ring[half:], random, ssrc=2, timestamp=3_000_000_000))
     result = ear_of(first + second).result()
     assert (result.streams, names(result.heard)) == (2, ["ringback"])
-    same_ssrc = [one._replace(ssrc=1) for one in second]
+    same_ssrc = [msgspec.structs.replace(one, ssrc=1) for one in second]
     assert names(ear_of(first + same_ssrc).result().heard) == ["ringback"]
 
 
