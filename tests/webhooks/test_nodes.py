@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 
 from tests.db import scene
@@ -50,7 +51,7 @@ async def test_three_nodes_and_a_receiver_that_often_fails_lose_nothing_and_keep
         heard = asked.setdefault(one.json["data"]["call"]["id"], [])
         if one.id not in heard:
             heard.append(one.id)
-    events = await pool.fetch("SELECT call_id, xid::text, id FROM events ORDER BY xid, id")
+    events = await pool.fetch("SELECT call_id, xid::text, id FROM events ORDER BY events.xid, id")
     for call_id, heard in asked.items():
         ours = [f"{row['xid']}-{row['id']}" for row in events if row["call_id"] == call_id]
         assert heard == ours
@@ -150,5 +151,10 @@ async def test_a_running_sender_hears_of_events_by_itself(pool, make_node, recei
     node = make_node()
     await webhook(pool, receiver.url)
     node.sender.start()
-    await scene.campaign(pool)
-    await receiver.has(2)
+    async with asyncio.timeout(60):
+        # an event waits for older transactions, which those of other tests may be, for the next one
+        while len(receiver.got) < 2:
+            await scene.campaign(pool)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(receiver.has(2), 2)
+    assert set(receiver.kinds) <= {"campaign.draft", "campaign.in_progress"}

@@ -371,7 +371,11 @@ class MediaStream:
             data, source = self._socket.recvfrom(_DATAGRAM)
         except OSError:
             return False  # nothing there after all, or word that an earlier packet was refused
-        self._plane.inbox.put(self, data, source[:2])
+        address = source[:2]
+        if address == self.latch.source or self.latch.allows(address):
+            self._plane.inbox.put(self, data, address)
+        else:
+            self.packets_dropped += 1
         return True
 
     def take(self, data: bytes, address: tuple[str, int], at: float) -> None:
