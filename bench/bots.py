@@ -16,6 +16,7 @@ import base64
 import contextlib
 import gc
 import json
+import math
 import os
 import resource
 import struct
@@ -215,8 +216,8 @@ class Punctuality:
         [mine] = [phase for phase in phases if stream in phase.streams]
         self._start = mine.pacer._start  # noqa: SLF001
         self._tally = tally
-        self._first: int | None = None  # timestamp
-        self._first_at = 0.0
+        self._first = 0  # timestamp
+        self._began = math.inf  # when the packet of that timestamp was to leave
         stream.on_packet = self.passed
 
     def passed(self, direction: str, packet: bytes, _peer: object) -> None:
@@ -227,11 +228,14 @@ class Punctuality:
                 tally.forwarded.append(now - STAMP.unpack_from(packet, 12)[0])
             return
         (timestamp,) = TIMESTAMP.unpack_from(packet, 4)
-        if self._first is None:
-            self._first = timestamp
-            self._first_at = self._start + int((now + 0.002 - self._start) / FRAME) * FRAME
         if tally.measuring:
-            tally.sent.append(now - self._first_at - (timestamp - self._first) % 2**32 / 8000)
+            tally.sent.append(now - self._began - (timestamp - self._first) % 2**32 / 8000)
+            return
+        if self._began == math.inf:
+            self._first = timestamp
+        # before the measuring the least late packet tells where on the grid the stream is
+        at = self._start + int((now + 0.002 - self._start) / FRAME) * FRAME
+        self._began = min(self._began, at - (timestamp - self._first) % 2**32 / 8000)
 
 
 class Recorded:
