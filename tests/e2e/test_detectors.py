@@ -27,8 +27,8 @@ from .test_recorded_voices import LONG, SHORT, announcements, recording
 
 EACH = 8  # recordings of a kind
 AT_ONCE = 16  # calls
-# seconds that ours may be slower: within its own limits AMD ends at the third word of a person, too
-SLOWER = {"Asterisk's limits": 0.3, "our limits": 0.0}
+# seconds that a busy machine may keep ours waiting, who listens in the process of the tests
+SLOWER = {"Asterisk's limits": 0.15, "our limits": 0.0}
 NOISE = (-75, -60, -50, -45)  # dBFS
 LIMITS = {  # AMD's: initial silence, greeting, silence after it, analysis, word, gap, words
     "Asterisk's limits": (
@@ -38,10 +38,11 @@ LIMITS = {  # AMD's: initial silence, greeting, silence after it, analysis, word
             human_words=2,
             after_greeting=0.8,
             analysis=5.0,
+            word_gap=0.05,
         ),
         "",
     ),
-    "our limits": (AnswerSettings(), "3000,1800,700,6000,100,50,6"),
+    "our limits": (AnswerSettings(), "3000,1800,700,6000,100,100,6"),
 }
 
 
@@ -118,9 +119,7 @@ async def theirs(asterisk, name):
 
 
 @pytest.mark.parametrize("limits", LIMITS)
-async def test_ours_is_no_worse_than_asterisks_and_little_slower(
-    asterisk, user_agent, figure, limits
-):
+async def test_ours_is_no_worse_than_asterisks_and_no_slower(asterisk, user_agent, figure, limits):
     settings, arguments = LIMITS[limits]
     agent, turn = await user_agent(), asyncio.Semaphore(AT_ONCE)
     labelled = list(recordings(asterisk))
