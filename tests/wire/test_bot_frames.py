@@ -151,8 +151,11 @@ async def test_a_name_with_several_addresses_is_tried_at_each(bots, monkeypatch)
     port = int(bot.url.rsplit(":", 1)[1].split("/")[0])
     stream = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
     loop = asyncio.get_running_loop()
+    look_up = loop.getaddrinfo
 
-    async def addresses(*_arguments, **_options):
+    async def addresses(host, *arguments, **options):
+        if host != "bot.example":
+            return await look_up(host, *arguments, **options)
         return [(*stream, ("127.0.0.9", port)), (*stream, ("127.0.0.1", port))]
 
     monkeypatch.setattr(loop, "getaddrinfo", addresses)
