@@ -245,11 +245,15 @@ async def connect(url: str, headers: Mapping[str, str], settings: BotSettings) -
     """Open the WebSocket; raises `BotFailure`. It may take for ever: cancel it."""
     sockets = _Sockets(settings.allows)
     connection = BotConnection(settings)
+    address = yarl.URL(url)
+    tls = settings.tls
+    if tls is None and address.scheme == "wss":
+        tls = _authorities_of_the_system()
     try:
         _, listener = await picows.ws_connect(
             lambda _request, _response: connection,
-            str(yarl.URL(url)),  # in ASCII
-            ssl_context=settings.tls or _authorities_of_the_system(),
+            str(address),  # in ASCII
+            ssl_context=tls,
             websocket_handshake_timeout=None,
             logger_name=_NO_LOG,
             enable_auto_pong=False,  # we answer, and count what comes for a sign of life
@@ -261,7 +265,7 @@ async def connect(url: str, headers: Mapping[str, str], settings: BotSettings) -
         )
     except (picows.WSError, OSError, ValueError) as error:
         sockets.shut()
-        raise BotFailure(sockets.refused or _why(error, url)) from None
+        raise BotFailure(sockets.refused or _why(error, address)) from None
     except BaseException:
         sockets.shut()
         raise
@@ -311,9 +315,8 @@ class _Sockets:
         return socket.socket(family, kind, protocol)
 
 
-def _why(error: Exception, url: str) -> str:
+def _why(error: Exception, url: yarl.URL) -> str:
     """Return why there is no connection, in one line."""
-    host, port = yarl.URL(url).host, yarl.URL(url).port
     match error:
         case picows.WSInvalidStatusError(response=response) if response is not None:
             if 300 <= response.status < 400:
@@ -324,8 +327,8 @@ def _why(error: Exception, url: str) -> str:
         case ssl.SSLCertVerificationError():
             return f"its certificate is not trusted: {error}"
         case socket.gaierror():
-            return f"the name {host} has no address"
-    return f"no connection to {host}:{port}: {_reason(error)}"
+            return f"the name {url.host} has no address"
+    return f"no connection to {url.host}:{url.port}: {_reason(error)}"
 
 
 def _reason(error: Exception) -> str:
