@@ -52,6 +52,25 @@ async def refusal(host):
         assert one.failures.empty()
 
 
+async def refusal_again():
+    """Send to another closed port when one is reported, as a call does that has a next target."""
+    async with Listener() as one:
+        places = [closed_port("127.0.0.1") for _ in range(5)]
+        told = []
+
+        def next_place(failed):
+            told.append(failed)
+            if len(told) < len(places):
+                one.udp.send(b"anybody?", places[len(told)])
+            else:
+                one.failures.put_nowait(failed)
+
+        one.udp._on_failure = next_place
+        one.udp.send(b"anybody?", places[0])
+        assert await asyncio.wait_for(one.failures.get(), 10) == places[-1]
+        assert told == places
+
+
 async def no_route():
     async with Listener() as one:
         nowhere = HostPort("255.255.255.255", 9)  # broadcast is not allowed on this socket
@@ -84,6 +103,12 @@ def test_datagrams_pass(loop, host):
 def test_a_closed_port_is_reported_with_its_address(loop, host):
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(refusal(host))
+
+
+@LOOPS
+def test_one_who_sends_elsewhere_at_once_is_told_of_a_closed_port_there_too(loop):
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(refusal_again())
 
 
 @LOOPS
