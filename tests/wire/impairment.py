@@ -77,7 +77,10 @@ def jitter_of(arrivals, rate=8000):
 
 
 class Relay:
-    """Two pairs of ports: what comes to one leaves by the other. Reports take `report_delay`."""
+    """Two pairs of ports: what comes to one leaves by the other. Reports take `report_delay`.
+
+    What others send to the ports, as a test beside this one may by chance, is left out.
+    """
 
     def __init__(self, clock, *, inward, outward, report_delay=0.0):
         self._clock = clock
@@ -90,29 +93,36 @@ class Relay:
         self._us = self._them = 0  # their RTP ports
         sides = ((self.near, self.outward, self.far), (self.far, self.inward, self.near))
         for side, way, other in sides:
-            way.passed_on = lambda data, other=other: self._send(other.rtp, data, 0)
-            self._loop.add_reader(
-                side.rtp, lambda side=side, way=way: way.take(side.rtp.recv(2048))
-            )
-            self._loop.add_reader(
-                side.rtcp, lambda side=side, other=other: self._report(side.rtcp, other)
-            )
+            way.passed_on = lambda data, other=other: self._send(other.rtp, data)
+            self._loop.add_reader(side.rtp, self._read, side.rtp, way.take)
+            self._loop.add_reader(side.rtcp, self._read, side.rtcp, self._reporting(other))
 
     def between(self, us, them):
         """Say which RTP ports are relayed."""
         self._us, self._them = us, them
 
-    def _report(self, sock, other):
-        data = sock.recv(2048)
-        if other is self.near:
-            self.report_passed_inward()
-        at = self._clock.monotonic() + self._report_delay
-        self._clock.call_at(at, lambda: self._send(other.rtcp, data, 1))
+    def _read(self, sock, take):
+        data, source = sock.recvfrom(2048)
+        if source[1] == self._partner(sock):
+            take(data)
 
-    def _send(self, sock, data, above):
-        port = self._us if sock in (self.near.rtp, self.near.rtcp) else self._them
+    def _reporting(self, other):
+        def take(data):
+            if other is self.near:
+                self.report_passed_inward()
+            at = self._clock.monotonic() + self._report_delay
+            self._clock.call_at(at, lambda: self._send(other.rtcp, data))
+
+        return take
+
+    def _partner(self, sock):
+        """The port that a socket of ours speaks with."""
+        rtp = self._us if sock in self.near else self._them
+        return rtp + (sock in (self.near.rtcp, self.far.rtcp))
+
+    def _send(self, sock, data):
         if sock.fileno() >= 0:
-            sock.sendto(data, ("127.0.0.1", port + above))
+            sock.sendto(data, ("127.0.0.1", self._partner(sock)))
 
     def close(self):
         for sock in (self.near.rtp, self.near.rtcp, self.far.rtp, self.far.rtcp):

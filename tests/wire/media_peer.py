@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import random
 
 import numpy as np
 
@@ -11,23 +11,29 @@ from dialer.rtp import g711
 from dialer.rtp.frames import Frames
 from dialer.rtp.packet import Packet, parse
 from dialer.sip.sdp import Negotiated
+from dialer.ua.media_ports import RtpPorts
 
 PORTS = (21000, 23998)
 SILENCE = {codec: g711.silence(160, codec) for codec in g711.CODECS}
 
 
+def peer_ports(host="127.0.0.1"):
+    """A pair of ports for RTP and its reports, apart from those that the system gives out."""
+    return RtpPorts(host, (24000, 29999), start=random.randrange(3000)).bind()
+
+
 class Peer:
-    """The far end: a socket of its own that notes the packets it gets."""
+    """The far end: a socket of its own that notes the packets it gets.
+
+    It holds the port for reports as well: else they would reach whoever has that one.
+    """
 
     def __init__(self, host="127.0.0.1"):
         self.received = []
         self._changed = asyncio.Event()
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)  # noqa: FBT003 - the library's signature
-        self._socket.bind((host, 0))
+        self.host = host
+        self.port, self._socket, self._reports = peer_ports(host)
         asyncio.get_running_loop().add_reader(self._socket, self._read)
-        self.host, self.port = self._socket.getsockname()[:2]
 
     def _read(self):
         self.received.append(parse(self._socket.recv(2048)))
@@ -54,6 +60,7 @@ class Peer:
     def close(self):
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
+        self._reports.close()
 
 
 async def counted(stream, packets, *, dropped=0):

@@ -57,14 +57,15 @@ async def call_over(clock, relay, seconds):
     while not preparing.done():  # the name is looked up by tasks of its own
         await clock.elapse(0)
     call = agent.place(await preparing, lambda _event: None)
-    await clock.elapse(seconds)
-    call.hang_up()
-    await clock.elapse(1)
-    result = await call.result
-    closing = asyncio.gather(agent.close(), carrier.close())
-    while not closing.done():
-        await clock.elapse(0.1)
-    return result
+    try:
+        await clock.elapse(seconds)
+        call.hang_up()
+        await clock.elapse(1)
+        return await call.result
+    finally:
+        closing = asyncio.gather(agent.close(), carrier.close())
+        while not closing.done():
+            await clock.elapse(0.1)
 
 
 @pytest.fixture

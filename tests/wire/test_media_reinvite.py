@@ -1,9 +1,9 @@
 """Audio and keys across re-INVITEs of the far party: another address, codec, numbers, hold."""
 
 import asyncio
-import socket
 
 import numpy as np
+from tests.wire.media_peer import peer_ports
 from tests.wire.simulation import placed, simulation
 from tests.wire.test_simulator_hold import FarParty
 
@@ -23,10 +23,7 @@ class Phone:
     def __init__(self):
         self.received = []
         self._news = asyncio.Event()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)  # noqa: FBT003 - the library's signature
-        self._socket.bind(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
+        self.port, self._socket, self._reports = peer_ports()
         asyncio.get_running_loop().add_reader(self._socket, self._read)
 
     def _read(self):
@@ -55,6 +52,7 @@ class Phone:
     def close(self):
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
+        self._reports.close()
 
 
 async def heard(call, count):
