@@ -57,7 +57,7 @@ def bot_at(url: str, settings: Config, clock: Clock, number: str) -> Converse:
         LetBotSpeak(url=url)
     except ValidationError as error:
         raise ConfigError(f"--bot: {error.errors()[0]['msg']}") from None
-    access = bot_access(settings)
+    access = bot_access(settings, clock)
     wanted = BotRequest(
         url=url,
         account_sid=f"AC{0:032x}",

@@ -135,7 +135,8 @@ class Service:
             self._trunk_set = trunks
         self._quiet()
         box, trust = secret_box_of(self.settings), trust_of(self.settings)
-        self._bots = bot_access(self.settings)
+        self._bots = bot_access(self.settings, self.clock)
+        self._parts.push_async_callback(self._bots.settings.resolver.close)
         self._recordings, self._recording_keys = place_of(self.settings), keys_of(self.settings)
         api = self._api_settings() if self._with_api else None
         try:

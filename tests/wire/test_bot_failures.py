@@ -6,9 +6,12 @@ import ssl
 
 import pytest
 from tests.authority import Authority, address
+from tests.name_server import name_server
 from tests.wire.bots import settings, sound
 
+from dialer.clock import SystemClock
 from dialer.conversation.ending import Cause
+from dialer.ua.resolver import Resolver
 
 
 async def failure(ending):
@@ -27,8 +30,13 @@ async def test_a_bot_that_is_away(call, led):
 
 
 async def test_a_bot_whose_name_has_no_address(led):
-    detail = await failure(led("ws://bot.invalid/"))
-    assert detail == "the bot failed: the name bot.invalid has no address"
+    async with name_server({}) as dns:
+        limits = settings(resolver=Resolver(SystemClock(), [dns.address]))
+        detail = await failure(led("ws://bot.invalid/", limits=limits))
+    assert (
+        detail
+        == "the bot failed: the name bot.invalid has no address: AAAA bot.invalid: no such name"
+    )
 
 
 @pytest.mark.parametrize(

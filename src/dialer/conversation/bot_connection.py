@@ -18,8 +18,10 @@ import picows
 import yarl
 
 from dialer import __version__
+from dialer.clock import SystemClock
 from dialer.conversation.bot_exchange import BotExchange
 from dialer.rtp import g711
+from dialer.ua.resolver import Resolver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 _OVERHEAD = 64 * 1024  # bytes of a message besides its speech
 _CLOSE_SECONDS = 1.0  # for the bot to answer our closing
 _SECOND_ADDRESS_SECONDS = 0.25  # RFC 8305 §5: then the next address of a name is tried too
+_MOST_UNHEARD = 200  # messages of a bot that wait to be handed over; then no more are read
+_FEW_UNHEARD = 50  # with so many left, reading goes on
+_READ_BUFFER = 64 * 1024  # bytes that the system keeps unread, so that one read is soon dealt with
 _NORMAL_CLOSING = frozenset({0, 1000, 1005})  # RFC 6455 §7.4.1; 0 stands for a frame without a code
 _CONTROL = frozenset({picows.WSMsgType.PING, picows.WSMsgType.PONG, picows.WSMsgType.CLOSE})
 
@@ -50,7 +55,8 @@ class BotSettings:
     wait to be played, and what does not come ahead is played `delay_seconds` late.
     `unread_seconds` of what was heard may wait to be read. A bot that is silent is asked by ping
     after `heartbeat_seconds`, and has half of it to answer. `after_call_seconds` is how long a bot
-    may still send its result. `tls` of None trusts the system's authorities.
+    may still send its result. `tls` of None trusts the system's authorities. Names of bots are
+    looked up by `resolver`.
     """
 
     allows: Callable[[str], bool]
@@ -60,6 +66,7 @@ class BotSettings:
     heartbeat_seconds: float = 10.0
     after_call_seconds: float = 2.0
     tls: ssl.SSLContext | None = None
+    resolver: Resolver = dataclasses.field(default_factory=lambda: Resolver(SystemClock()))
     exchange: BotExchange = dataclasses.field(default_factory=BotExchange)
 
     @property
@@ -72,9 +79,9 @@ class BotConnection(picows.WSListener):
     """An open WebSocket; to be closed or aborted.
 
     Messages, text or binary, are handed over as they come, with no task between: there are fifty a
-    second. `ended` is done once the bot has closed in order; it fails with the `BotFailure` that
-    ended the connection, or with what the receiver of the messages raised. `lives` becomes True
-    with all that comes.
+    second. What comes faster than it is dealt with waits unread. `ended` is done once the bot has
+    closed in order; it fails with the `BotFailure` that ended the connection, or with what the
+    receiver of the messages raised. `lives` becomes True with all that comes.
     """
 
     __slots__ = (
@@ -85,7 +92,9 @@ class BotConnection(picows.WSListener):
         "_longest",
         "_parts",
         "_receive",
+        "_resting",
         "_transport",
+        "_unheard",
         "_watching",
         "ended",
         "lives",
@@ -102,7 +111,9 @@ class BotConnection(picows.WSListener):
         self._parts: bytearray | None = None  # of a message in several frames
         self._link: BotLink | None = None
         self._full = False  # the bot does not read
-        self._watching: asyncio.Task[None]
+        self._unheard = 0  # messages read that were not handed over yet
+        self._resting = False  # we do not read
+        self._watching: asyncio.Task[None] | None = None  # while it is open
 
     def listen(self, receive: Callable[[bytes], None], link: BotLink) -> None:
         """Hand messages over from now on, those that came before first.
@@ -111,9 +122,9 @@ class BotConnection(picows.WSListener):
         """
         self._receive, self._link = receive, link
         for message in self._early:
-            self._hand(message)
+            self._hand_over(message)
         self._early.clear()
-        self._transport.underlying_transport.resume_reading()
+        self._read_on()
 
     def send(self, text: str) -> None:
         """Send a message in this turn of the event loop; lost where the connection is gone."""
@@ -132,10 +143,14 @@ class BotConnection(picows.WSListener):
 
     async def abort(self) -> None:
         """Close it at once, whatever the bot has not read: nobody waits for its buffers."""
-        self._transport.disconnect(graceful=False)
+        self.drop()
         await self._gone()
-        if self.ended.done():
-            self.ended.exception()  # of no matter any longer, and not to be told by the loop
+
+    def drop(self) -> None:
+        """Close it at once, where it is open at all, and wait for nothing."""
+        self.ended.add_done_callback(lambda ended: ended.exception())  # not to be told by the loop
+        if self._watching is not None:
+            self._transport.disconnect(graceful=False)
 
     # for picows
 
@@ -143,7 +158,7 @@ class BotConnection(picows.WSListener):
         """Begin to watch the connection, and read nothing more until somebody listens."""
         self._transport = transport
         self._watching = asyncio.create_task(self._until_gone(), name="bot-connection")
-        transport.underlying_transport.pause_reading()
+        self._rest()
 
     def on_ws_frame(self, _transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         """Take a frame."""
@@ -158,7 +173,7 @@ class BotConnection(picows.WSListener):
         if continues == (self._parts is None):
             raise _broken("a part of no message" if continues else "a message within another")
         if frame.fin and not continues:
-            self._exchange.take(self._hand, frame.get_payload_as_bytes())
+            self._came(frame.get_payload_as_bytes())
         else:
             self._piece(frame)
 
@@ -174,13 +189,38 @@ class BotConnection(picows.WSListener):
         if self._link is not None:
             self._link.resume()
 
+    def _came(self, message: bytes) -> None:
+        self._unheard += 1
+        if self._unheard > _MOST_UNHEARD and not self._resting:
+            self._rest()
+        self._exchange.take(self._hand, message)
+
     def _hand(self, message: bytes) -> None:
-        if self.ended.done():
-            return
+        self._unheard -= 1
+        if self._resting and self._unheard < _FEW_UNHEARD and self._link is not None:
+            self._read_on()
+        if not self.ended.done():
+            self._hand_over(message)
+
+    def _hand_over(self, message: bytes) -> None:
         try:
             self._receive(message)
         except Exception as error:  # noqa: BLE001 - whoever waits for the end gets it
-            self.ended.set_exception(error)
+            if not self.ended.done():
+                self.ended.set_exception(error)
+
+    def _rest(self) -> None:
+        """Read nothing for now; what is read already comes in spite of it."""
+        self._resting = True
+        transport = self._transport.underlying_transport
+        if not transport.is_closing():
+            transport.pause_reading()
+
+    def _read_on(self) -> None:
+        self._resting = False
+        transport = self._transport.underlying_transport
+        if not transport.is_closing():
+            transport.resume_reading()
 
     def _keep(self, message: bytes) -> None:
         self._early.append(message)
@@ -194,7 +234,7 @@ class BotConnection(picows.WSListener):
             raise _broken("a message is too long", picows.WSCloseCode.MESSAGE_TOO_BIG)
         if frame.fin:
             message, self._parts = bytes(self._parts), None
-            self._exchange.take(self._hand, message)
+            self._came(message)
 
     def _control(self, kind: picows.WSMsgType, frame: picows.WSFrame) -> None:
         if kind is picows.WSMsgType.PING:
@@ -223,6 +263,7 @@ class BotConnection(picows.WSListener):
 
     async def _gone(self) -> None:
         """Wait, not for ever, until the connection is gone."""
+        assert self._watching is not None
         await asyncio.wait([self._watching], timeout=_CLOSE_SECONDS)
 
     def _end(self, failure: str) -> None:
@@ -243,9 +284,12 @@ def _broken(
 
 async def connect(url: str, headers: Mapping[str, str], settings: BotSettings) -> BotConnection:
     """Open the WebSocket; raises `BotFailure`. It may take for ever: cancel it."""
-    sockets = _Sockets(settings.allows)
+    sockets = _Sockets(settings.allows, settings.resolver)
     connection = BotConnection(settings)
-    address = yarl.URL(url)
+    try:
+        address = yarl.URL(url)
+    except ValueError as error:
+        raise BotFailure(f"its address is none: {_reason(error)}") from None
     tls = settings.tls
     if tls is None and address.scheme == "wss":
         tls = _authorities_of_the_system()
@@ -265,9 +309,11 @@ async def connect(url: str, headers: Mapping[str, str], settings: BotSettings) -
         )
     except (picows.WSError, OSError, ValueError) as error:
         sockets.shut()
+        connection.drop()
         raise BotFailure(sockets.refused or _why(error, address)) from None
     except BaseException:
         sockets.shut()
+        connection.drop()
         raise
     if listener is None:
         raise BotFailure("it closed the connection during the handshake")
@@ -285,19 +331,23 @@ class _Sockets:
     It stands behind the look-up of names, so that no name can lead where an address may not.
     """
 
-    def __init__(self, allows: Callable[[str], bool]) -> None:
+    def __init__(self, allows: Callable[[str], bool], resolver: Resolver) -> None:
         self._allows = allows
+        self._resolver = resolver
         self._connected: socket.socket | None = None
         self.refused = ""
 
     async def connected(self, url: WSParsedURL) -> socket.socket:
-        """Return a socket connected to one of the addresses of a URL; raises OSError."""
-        found = await asyncio.get_running_loop().getaddrinfo(
-            url.host, url.port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-        )
+        """Return a socket connected to an address of a URL; raises OSError and `BotFailure`."""
+        found = await self._resolver.find(url.host, url.port)
+        if not found.targets:
+            raise BotFailure(found.reason)
         self._connected = await aiohappyeyeballs.start_connection(
-            found, happy_eyeballs_delay=_SECOND_ADDRESS_SECONDS, socket_factory=self._new
+            [_stream_to(one.host, one.port) for one in found.targets],
+            happy_eyeballs_delay=_SECOND_ADDRESS_SECONDS,
+            socket_factory=self._new,
         )
+        self.refused = ""
         return self._connected
 
     def shut(self) -> None:
@@ -312,7 +362,16 @@ class _Sockets:
         if not self._allows(host):
             self.refused = f"its address {host} is not in bots.allow_networks of the configuration"
             raise OSError(errno.EACCES, self.refused)
-        return socket.socket(family, kind, protocol)
+        made = socket.socket(family, kind, protocol)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _READ_BUFFER)
+        return made
+
+
+def _stream_to(host: str, port: int) -> aiohappyeyeballs.AddrInfoType:
+    """Return an address as the system's look-up gives it."""
+    if ":" in host:
+        return (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port, 0, 0))
+    return (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))
 
 
 def _why(error: Exception, url: yarl.URL) -> str:
@@ -326,8 +385,6 @@ def _why(error: Exception, url: yarl.URL) -> str:
             return f"it answers the WebSocket handshake with what is none: {_reason(error)}"
         case ssl.SSLCertVerificationError():
             return f"its certificate is not trusted: {error}"
-        case socket.gaierror():
-            return f"the name {url.host} has no address"
     return f"no connection to {url.host}:{url.port}: {_reason(error)}"
 
 

@@ -7,11 +7,14 @@ import ssl
 from typing import TYPE_CHECKING
 
 from dialer.config_bots import Bots
+from dialer.config_section import split_address
 from dialer.conversation.bot_connection import BotSettings
+from dialer.ua.resolver import Resolver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dialer.clock import Clock
     from dialer.config import Config
 
 
@@ -26,7 +29,7 @@ class BotAccess:
     )
 
 
-def bot_access(settings: Config) -> BotAccess:
+def bot_access(settings: Config, clock: Clock) -> BotAccess:
     """Return what the configuration says of bots; raises ConfigError."""
     bots = settings.bots
     tls = None
@@ -46,5 +49,10 @@ def bot_access(settings: Config) -> BotAccess:
             heartbeat_seconds=bots.heartbeat_seconds,
             after_call_seconds=bots.after_call_seconds,
             tls=tls,
+            resolver=Resolver(
+                clock,
+                [split_address(one, 53) for one in settings.sip.nameservers],
+                settings.sip.dns_seconds,
+            ),
         ),
     )

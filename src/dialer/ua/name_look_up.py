@@ -26,6 +26,7 @@ NEGATIVE_TTL = 30.0  # seconds that "there is none" is kept, at the most
 STALE = 86_400.0  # seconds that an answer serves beyond its time while no server answers
 AGAIN = 5.0  # seconds before a question that nobody answered is asked again
 _MAX_KEPT = 10_000
+_LOCALHOST = {"localhost": ("127.0.0.1", "::1")}  # RFC 6761 §6.3: asked of nobody
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class NameLookUp:
         self._clock = clock
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._asking: dict[tuple[str, str], asyncio.Task[Records]] = {}
-        self._hosts = _hosts() if not nameservers else {}
+        self._hosts = _hosts() if not nameservers else _LOCALHOST
         self._resolver: dns.asyncresolver.Resolver | None = None
         with contextlib.suppress(dns.resolver.NoResolverConfiguration, OSError):
             self._resolver = dns.asyncresolver.Resolver(configure=not nameservers)
@@ -152,7 +153,7 @@ class NameLookUp:
 
 def _hosts() -> dict[str, tuple[str, ...]]:
     """Read the machine's file of hosts; what is not readable in it is passed over."""
-    found: dict[str, tuple[str, ...]] = {"localhost": ("127.0.0.1", "::1")}
+    found: dict[str, tuple[str, ...]] = dict(_LOCALHOST)
     try:
         lines = Path("/etc/hosts").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
