@@ -176,7 +176,9 @@ def settings(**changes):
     return BotSettings(**({"allows": lambda _: True, "after_call_seconds": 0.5} | changes))
 
 
-def conversation(call, url, clock, *, fallback=None, actions=None, limits=None, **wanted):
+def conversation(
+    call, url, clock, *, fallback=None, actions=None, limits=None, transfers=None, **wanted
+):
     """The conversation of a call with the bot at a URL; without a fallback it hangs up."""
 
     async def hang_up():
@@ -191,6 +193,7 @@ def conversation(call, url, clock, *, fallback=None, actions=None, limits=None, 
         clock,
         fallback=fallback or hang_up,
         actions=actions,
+        transfers=transfers,
     )
 
 

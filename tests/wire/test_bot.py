@@ -1,12 +1,18 @@
 """A bot at a real WebSocket leads a call whose media is real."""
 
+import base64
+import json
+import struct
+
 import numpy as np
 import pytest
 from tests.wire.bots import settings, sound
+from tests.wire.test_bot_frames import CLOSE, TEXT, frame, raw
 
 from dialer.rtp import g711
 from dialer.rtp.digits import DigitReader
 from dialer.rtp.frames import Frames
+from dialer.rtp.packet import COMFORT_NOISE, Packet
 from dialer.rtp.telephone_event import TelephoneEvent
 from dialer.ua.call import HungUpBy
 
@@ -137,6 +143,31 @@ async def test_a_bot_presses_keys(far_end, led, bots):
     await bot.until(lambda: led.latest._bad_messages == 1)
 
 
+async def test_keys_that_a_bot_presses_before_it_hangs_up_are_sent(far_end, led, bots):
+    bot = await bots()
+    ending = led(bot)
+    await bot.got("start")
+    await bot.send("dtmf", dtmf={"digit": "123#"})
+    await bot.send("hangup")
+    assert (await ending).record["ended_by"] == "bot"
+    reader = DigitReader()
+    assert [key for key in map(reader.take, reports(far_end)) if key] == ["1", "2", "3", "#"]
+
+
+@pytest.mark.parametrize("event", [None, 101])
+async def test_more_keys_than_can_be_pressed_soon_are_answered_by_an_error(call, led, bots, event):
+    bot = await bots()
+    call.media.telephone_event = event
+    led(bot)
+    await bot.got("start")
+    for _ in range(20):
+        await bot.send("dtmf", dtmf={"digit": "1" * 50})
+    errors = await bot.got("error", 18)
+    assert errors[0]["error"]["event"] == "dtmf"
+    assert errors[0]["error"]["message"].endswith("seconds of keys wait already")
+    assert call.media.seconds_of_keys < 30
+
+
 def reports(far_end):
     return [packet for packet in far_end.packets if packet.payload_type == 101]
 
@@ -184,6 +215,26 @@ async def test_a_far_end_that_is_silent_is_heard_as_silence(call, far_end, led, 
     assert (await ending).record["filled_frames"] >= 5
 
 
+async def test_comfort_noise_is_heard_as_silence_at_once(call, far_end, led, bots):
+    bot = await bots()
+    led(bot)
+    await bot.got("media")
+    began = []
+
+    def note(packet):
+        if packet.payload_type == COMFORT_NOISE:
+            began.append((call.media.packets_sent, led.latest._heard.filled_frames))
+
+    call.media.listeners.append(note)
+    noise = bytes(Packet(COMFORT_NOISE, 1, 0, 5, b"\x40"))
+    far_end.stream._socket.sendto(noise, ("127.0.0.1", call.media.local_port))
+    far_end.stream.close()
+    await bot.until(lambda: began and call.media.packets_sent >= began[0][0] + 30)
+    sent, filled = began[0]
+    ticks = call.media.packets_sent - sent
+    assert led.latest._heard.filled_frames - filled >= ticks - 3
+
+
 @pytest.mark.parametrize("frames", [1, 10])  # a single one waits for its delay
 @pytest.mark.parametrize("how", ["hangup", "close"])
 async def test_a_bot_that_ends_the_call_is_heard_to_the_end(call, far_end, led, bots, how, frames):
@@ -202,6 +253,26 @@ async def test_a_bot_that_ends_the_call_is_heard_to_the_end(call, far_end, led, 
     assert (end.cause, end.record["ended_by"]) == (None, "bot")
     if how == "hangup":
         assert len(await bot.got("stop")) == 1
+
+
+@pytest.mark.parametrize("then", ["drops", "closes as broken"])
+async def test_a_bot_that_hangs_up_and_is_gone_at_once_is_no_failure(far_end, led, bots, then):
+    bot = await bots()
+    ending = led(bot)
+    await bot.got("media", 5)
+    speech = sound(150)
+    messages = [
+        {"event": "media", "media": {"payload": base64.b64encode(audio).decode()}}
+        for audio in (speech.data[at : at + 160] for at in range(0, len(speech.data), 160))
+    ]
+    raw(bot, *(frame(TEXT, json.dumps(one).encode()) for one in [*messages, {"event": "hangup"}]))
+    if then == "drops":
+        bot.socket._req.transport.close()
+    else:
+        raw(bot, frame(CLOSE, struct.pack("!H", 1001)))
+    end = await ending
+    assert (end.cause, end.record["ended_by"]) == (None, "bot")
+    await far_end.until(lambda: speech.data in far_end.heard)
 
 
 async def test_a_call_that_we_end_is_told_so(call, led, bots):
@@ -252,6 +323,22 @@ async def test_an_action_is_begun_by_its_event(led, bots):
     [error] = await bot.got("error")
     assert asked == ["one", "two"]
     assert error["error"]["message"] == "it is busy"
+
+
+async def test_what_crosses_with_the_end_of_the_call_is_not_begun(call, led, bots):
+    asked = []
+
+    async def late(bot, message):
+        if message["event"] == "stop":
+            await bot.send("transfer", to="one")
+            await bot.send("result", fields={"mood": "good"})
+
+    bot = await bots(late)
+    ending = led(bot, actions={"transfer": asked.append})
+    await bot.got("start")
+    call.end()
+    assert (await ending).report_data == {"mood": "good"}
+    assert asked == []
 
 
 async def test_what_does_not_fit_is_dropped_and_told(call, led, bots):

@@ -10,7 +10,7 @@ from tests.wire.simulation import placed, simulation
 
 from dialer.clock import SystemClock
 from dialer.conversation.menu import Prompt
-from dialer.conversation.transfer import Target, Transfers
+from dialer.conversation.transfer import Target, TransferRefusedError, Transfers
 from dialer.rtp import g711
 from dialer.rtp.frames import Frames
 from dialer.ua.audio import AudioError
@@ -143,3 +143,38 @@ async def test_the_call_goes_on_in_silence_where_nobody_answers():
             assert not await made.settled()
         assert made.waiting_frame() is None
         assert any(one in NOTES for one in heard.packets)
+
+
+class RingingLines:
+    """A target that rings until it is told to fail."""
+
+    def __init__(self):
+        self.rings, self.fails = asyncio.Event(), asyncio.Event()
+
+    def looked_up(self, target):
+        return target
+
+    async def dial(self, _target, _on_event):
+        self.rings.set()
+        await self.fails.wait()
+        raise TransferRefusedError("no_room", "there is none")
+
+
+@pytest.mark.parametrize("code", [1000, 1011])
+async def test_the_prompt_goes_on_when_the_bot_leaves_meanwhile(call, far_end, led, bots, code):
+    lines = RingingLines()
+    target = Target("sales", number="+15550001000", waiting=MUSIC)
+    transfers = Transfers(call, {"sales": target}, lines, SystemClock(), music)
+    bot = await bots()
+    ending = led(bot, transfers=transfers)
+    await bot.got("start")
+    await bot.send("transfer", transfer={"to": "sales"})
+    async with asyncio.timeout(PATIENCE):
+        await lines.rings.wait()
+    await bot.socket.close(code=code)
+    far_end.packets.clear()
+    await far_end.until(lambda: len(far_end.packets) >= 60)
+    assert {one.payload for one in far_end.packets[-30:]} == set(NOTES)
+    lines.fails.set()
+    assert (await ending).record["ended_by"] == ("bot" if code == 1000 else "failure")
+    assert [one["reason"] for one in transfers.records] == ["no_room"]

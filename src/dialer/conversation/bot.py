@@ -12,7 +12,7 @@ import structlog
 from dialer.conversation import media_streams
 from dialer.conversation.bot_connection import BotConnection, BotFailure, connect
 from dialer.conversation.bot_link import BotLink
-from dialer.conversation.caller_audio import CODEC_OF_TYPE, CallerAudio
+from dialer.conversation.caller_audio import CallerAudio
 from dialer.conversation.ending import Cause, ConversationEnd
 from dialer.conversation.keys import Keys
 from dialer.conversation.media_streams import BotMessageError
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 MOST_BAD_MESSAGES = 20  # then the bot is broken
 _MOST_FRAMES_OF_PACKET = 3  # after so many of silence the last one of speech has left
 _HOLD_SECONDS = 1.0
+_MOST_SECONDS_OF_KEYS = 10.0  # that may wait when more are to be pressed
 
 BotAction: TypeAlias = "Callable[[Mapping[str, Any]], str | None]"
 """Begins what a bot asks for by an event of its own name; returns why it cannot, or None."""
@@ -207,7 +208,7 @@ class BotConversation:
             await self._take_leave(connection.ended)
             orderly = True
         finally:
-            media.source = None
+            media.source = self._source_without_bot()
             media.listeners.remove(self._received)
             keys.close()
             watching.cancel()
@@ -226,33 +227,41 @@ class BotConversation:
             await self._wait(None, ended, watching, self._over, overflow, asked, gone)
             if self._over.done() or gone.done():
                 return
-            if overflow.done():
-                raise BotFailure(f"it has not read for {self._settings.unread_seconds:g} s")
-            if watching.done():
-                watching.result()
-            if ended.done():
-                ended.result()
+            if not self._asked_to_hang_up.is_set():  # else how it went then is of no matter
+                if overflow.done():
+                    raise BotFailure(f"it has not read for {self._settings.unread_seconds:g} s")
+                if watching.done():
+                    watching.result()
+                if ended.done():
+                    ended.result()
         finally:
             overflow.cancel()
             asked.cancel()
             gone.cancel()
         self._asked_to_hang_up.set()  # by closing the stream, too
-        if self._queue or self._silent_frames < _MOST_FRAMES_OF_PACKET:
+        pressing = self._call.media.seconds_of_keys
+        if self._queue or pressing or self._silent_frames < _MOST_FRAMES_OF_PACKET:
             self._played_out.clear()
             playing = asyncio.create_task(self._played_out.wait())
             # on hold nothing is played, and nobody knows for how long
-            await self._wait(self._queue.queued_seconds + _HOLD_SECONDS, playing, self._over)
+            patience = self._queue.queued_seconds + pressing + _HOLD_SECONDS
+            await self._wait(patience, playing, self._over)
             playing.cancel()
 
     async def _take_leave(self, ended: asyncio.Future[None]) -> None:
         """Say that the stream is over; unless the bot itself ended it, wait for its result."""
         self._stopped = True
-        self._call.media.source = None
+        self._call.media.source = self._source_without_bot()
         self._link.send(self._writer.stop())
         enough = self._link.empty if self._asked_to_hang_up.is_set() else self._told
         waiting = asyncio.create_task(enough.wait())
         await self._wait(self._settings.after_call_seconds, ended, waiting)
         waiting.cancel()
+
+    def _source_without_bot(self) -> Callable[[], bytes | None] | None:
+        """Return what the person hears once the bot is gone, while a transfer goes on."""
+        transfers = self._transfers
+        return transfers.waiting_frame if transfers is not None and transfers.under_way else None
 
     async def _wait(self, seconds: float | None, *ends: asyncio.Future[Any]) -> None:
         """Wait for the first of some ends, no longer than so many seconds."""
@@ -272,9 +281,8 @@ class BotConversation:
         """Forward a packet of the far end."""
         if self._stopped:
             return
-        if packet.payload_type in CODEC_OF_TYPE:
-            for heard in self._heard.take(packet):
-                self._link.send(self._writer.media(heard.audio, heard.milliseconds))
+        for heard in self._heard.take(packet):
+            self._link.send(self._writer.media(heard.audio, heard.milliseconds))
 
     def _pressed(self, key: str) -> None:
         if not self._stopped:
@@ -290,7 +298,9 @@ class BotConversation:
             self._echo(self._queue.reached())
         if frame is None:
             self._silent_frames += 1
-            if self._silent_frames >= _MOST_FRAMES_OF_PACKET and not self._queue:
+            if self._silent_frames >= _MOST_FRAMES_OF_PACKET and not (
+                self._queue or self._call.media.seconds_of_keys
+            ):
                 self._played_out.set()
             return None if self._transfers is None else self._transfers.waiting_frame()
         self._silent_frames = 0
@@ -318,7 +328,10 @@ class BotConversation:
     def _take(self, message: bytes) -> None:
         """Do what a message of the bot says; raises `BotFailure` after too many bad ones."""
         try:
-            self._act(media_streams.parse(message, self._writer.stream_sid))
+            said = media_streams.parse(message, self._writer.stream_sid)
+            over = self._stopped or self._over.done()
+            if not (over and isinstance(said, media_streams.Press | media_streams.Request)):
+                self._act(said)  # else it crossed with the end of the call
         except (BotMessageError, OverflowError) as error:
             self._bad(error)
 
@@ -332,7 +345,7 @@ class BotConversation:
             case media_streams.Clear():
                 self._echo(self._queue.clear())
             case media_streams.Press(keys):
-                self._call.media.press(keys)
+                self._press(keys)
             case media_streams.HangUp():
                 self._asked_to_hang_up.set()
             case media_streams.Result(fields):
@@ -343,6 +356,14 @@ class BotConversation:
                 why_not = self._begin(event, body)
                 if why_not:
                     self._link.send(self._writer.error(event, why_not))
+
+    def _press(self, keys: str) -> None:
+        media = self._call.media
+        if media.seconds_of_keys > _MOST_SECONDS_OF_KEYS:
+            why_not = f"{media.seconds_of_keys:.0f} seconds of keys wait already"
+            self._link.send(self._writer.error("dtmf", why_not))
+        else:
+            media.press(keys)
 
     def _begin(self, event: str, body: Mapping[str, Any]) -> str | None:
         """Begin what a bot asks for besides speech; return why it cannot, or None."""

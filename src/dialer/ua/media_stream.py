@@ -216,6 +216,11 @@ class MediaStream:
         """
         self._keys.add(keys, events=self.telephone_event is not None)
 
+    @property
+    def seconds_of_keys(self) -> float:
+        """How long it takes to send the keys that wait."""
+        return len(self._keys.waiting) * g711.FRAME_SECONDS
+
     def begin_relay(self) -> tuple[int, int, int]:
         """Send from now on what `relay` is given; return our next numbers, and our SSRC."""
         self._pack()
