@@ -67,6 +67,17 @@ async def test_calls_per_second_and_per_minute_are_kept(scene, engines, of_trunk
     assert len(by_node) == engines
 
 
+@pytest.mark.parametrize(("of_trunk", "of_campaign"), [(20, {}), (400, {"calls_per_second": 20})])
+async def test_the_pace_is_reached(scene, of_trunk, of_campaign):
+    await scene.node("one", scene.trunk(calls_per_second=of_trunk))
+    campaign = await scene.campaign(numbers_of("4860", 60), **of_campaign)
+    await scene.tried(campaign)
+    began = sorted(record.began_at for record in scene.ledger.calls.values())
+    gaps = [after - before for before, after in itertools.pairwise(began)]
+    # whoever looks again after a quarter of a second finds two calls, and three were due meanwhile
+    assert len([gap for gap in gaps if gap > 0.2]) < 5
+
+
 async def test_a_trunk_that_is_full_leaves_the_calls_of_its_campaign_to_the_next(scene):
     await scene.node("one", scene.trunk("small", max_calls=3), scene.trunk(max_calls=50))
     campaign = await scene.campaign(numbers_of("20030", 40), trunks=("small", TRUNK))

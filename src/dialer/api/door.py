@@ -11,7 +11,7 @@ import dataclasses
 import errno
 import os
 import resource
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
 
@@ -108,6 +108,7 @@ class _Full(asyncio.Protocol):
     """Tells whoever connects that there is no room."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(ANSWER)
-        transport.close()
+        """Say so (which of asyncio's or uvloop's classes the transport has does not matter)."""
+        told = cast("asyncio.WriteTransport", transport)
+        told.write(ANSWER)
+        told.close()

@@ -77,6 +77,14 @@ class Dispatcher:
         self._buckets: dict[int, TokenBucket] = {}
         self._promoted_at = self._full_pass_at = float("-inf")
         self._doubtful: set[UUID] | None = None
+        self._token_at = inf
+
+    def token_at(self) -> float:
+        """Return when the pace lets a call start for which the last turn came too early.
+
+        Infinity where nothing waits for the pace; on the clock's monotonic seconds.
+        """
+        return self._token_at
 
     async def run_once(self) -> int:
         """Place what may be placed now, and end what no trunk takes; return how many calls.
@@ -89,6 +97,7 @@ class Dispatcher:
         await self._promote()
         campaigns = await queue.dialable_campaigns(self._pool)
         self._forget_others({campaign.id for campaign in campaigns})
+        self._token_at = inf
         placed = 0
         try:
             for campaign in campaigns:
@@ -150,6 +159,8 @@ class Dispatcher:
             if claimed:
                 left -= len(claimed)
                 placed += await self._place(claimed, trunk)
+        if campaign.ready:
+            self._token_at = min(self._token_at, self._next_token(campaign))
         if left > 0 and not unroutable and campaign.ready > promotion.READY_BOUND // 2:
             await self._set_aside(campaign)
         return placed + unroutable
@@ -183,6 +194,19 @@ class Dispatcher:
             bucket = self._buckets[campaign.id] = TokenBucket(rate, burst_of(rate), now)
         bucket.set_rate(rate, burst_of(rate), now)
         return bucket.available(now)
+
+    def _next_token(self, campaign: CampaignToDial) -> float:
+        """Return when campaign and trunks have a token again, infinity where they have one."""
+        now = self._clock.monotonic()
+        bucket = self._buckets.get(campaign.id)
+        own = now if bucket is None else bucket.next_at(now)
+        trunks = [
+            trunk.bucket.next_at(now)
+            for trunk in self._choice.known(campaign)
+            if trunk.usable(now) and trunk.trunk.name not in campaign.held
+        ]
+        at = max(own, min(trunks, default=inf))
+        return at if at > now else inf
 
     async def _place(self, claimed: Sequence[ClaimedCall], trunk: TrunkState) -> int:
         ready: list[Ready] = []

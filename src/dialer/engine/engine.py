@@ -331,8 +331,10 @@ class Engine:
         placed = await self.dispatcher.run_once()
         if placed:
             return BUSY_TURN
-        # A call that ends frees a place: no need to wait for the next turn.
-        await self._wait(self._free(), IDLE_TURN)
+        # A call that ends frees a place: no need to wait for the next turn. Nor may one come late
+        # for a token: the bucket holds a tenth of a second's, and the rest would be lost.
+        pace = self.dispatcher.token_at() - self._clock.monotonic() - BUSY_TURN
+        await self._wait(self._free(), max(0.0, min(IDLE_TURN, pace)))
         return BUSY_TURN
 
     async def _free(self) -> None:
