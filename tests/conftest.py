@@ -20,6 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import hypothesis
 import pytest
+import uvloop
 from tests.audit import find_broken_invariants
 
 from dialer.store import migrate
@@ -102,6 +103,20 @@ def fast_folder():
     memory = Path("/dev/shm")
     enough = memory.is_dir() and shutil.disk_usage(memory).free > 2 * 1024**3
     return memory if enough and os.access(memory, os.W_OK) else None
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--loop",
+        choices=("uvloop", "asyncio"),
+        default="asyncio",
+        help="the event loop of the tests; a service runs on uvloop where there is one",
+    )
+
+
+def pytest_asyncio_loop_factories(config):
+    name = config.getoption("loop")
+    return {name: uvloop.new_event_loop if name == "uvloop" else asyncio.new_event_loop}
 
 
 def pytest_configure(config):

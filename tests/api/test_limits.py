@@ -8,11 +8,15 @@ import json
 import re
 
 import pytest
+import uvloop
+from aiohttp import web
 from tests.api.conftest import served
 from tests.driven_clock import DrivenClock
 
 from dialer.api import inputs
+from dialer.api.door import open_door
 from dialer.api.limits import MOST_KEPT, Buckets, network
+from dialer.api.settings import ApiSettings
 from dialer.campaign.role import Role
 from dialer.store import tokens
 
@@ -212,6 +216,29 @@ async def test_more_connections_than_there_are_places_are_told_and_cost_nothing(
                 writer.close()
                 if head.startswith(b"HTTP/1.1 200 "):
                     break
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_one_connection_too_many_is_told_and_closed_on_either_loop(loop):
+    async def knock():
+        runner = web.AppRunner(web.Application())
+        await runner.setup()
+        refused = []
+        settings = ApiSettings(bind_host="127.0.0.1", port=0, max_connections=1)
+        listener = await open_door(runner, settings, lambda: refused.append(1))
+        _, holder = await asyncio.open_connection(*listener.addresses[0])
+        reader, writer = await asyncio.open_connection(*listener.addresses[0])
+        answer = await asyncio.wait_for(reader.read(), 10)
+        for one in (holder, writer):
+            one.close()
+            await one.wait_closed()
+        await listener.cleanup()
+        return answer, refused
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        answer, refused = runner.run(knock())
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert refused == [1]
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_calls_led_by_a_bot_say_what_became_of_it(command, refused, numbers):
     call_id = next(csv.DictReader(io.StringIO(command("campaign", "report", 1)[1])))["call_id"]
     _, out, _ = command("call", call_id)
     assert "bot_failure, decided by rule bot-failed" in out
-    assert "\n  the bot failed: the name bot.invalid has no address\n" in out
+    assert "\n  the bot failed: the name bot.invalid has no address: " in out
     said = re.search(r"^  conversation: (.*)$", out, re.MULTILINE)[1].split(", ")
     assert {"kind bot", "connect_ms None", "seconds_to_bot 0.0", "ended_by failure"} <= set(said)
 

@@ -135,9 +135,13 @@ async def test_keys_by_info_lead_through_the_menu_of_a_call_and_get_200():
     )
     dialog = await asyncio.wait_for(answered, 10)
     ending = held(call, digits=3, branches={"XXX": Branch()})
+    while not call.digit_listeners:  # noqa: ASYNC110 - the task of the menu has yet to begin
+        await asyncio.sleep(0)
     loop = asyncio.get_running_loop()
     with bind("127.0.0.1", 0) as phone:
         port = phone.getsockname()[1]
+        answers = asyncio.Queue()
+        loop.add_reader(phone, lambda: answers.put_nowait(phone.recv(4096)))
         ours = call._route.driver.transport.local
         for place, (kind, body) in enumerate(
             [
@@ -158,9 +162,10 @@ async def test_keys_by_info_lead_through_the_menu_of_a_call_and_get_200():
                 via=f"SIP/2.0/UDP 127.0.0.1:{port};rport;branch=z9hG4bKinfo{place}",
             )
             for _ in range(2):  # the second is a retransmission, and no key
-                await loop.sock_sendto(phone, info, (ours.host, ours.port))
-            answer = await asyncio.wait_for(loop.sock_recv(phone, 4096), 10)
+                phone.sendto(info, (ours.host, ours.port))
+            answer = await asyncio.wait_for(answers.get(), 10)
             assert answer.startswith(b"SIP/2.0 200 ")
+        loop.remove_reader(phone)
     end = await asyncio.wait_for(ending, 10)
     assert (end.report_data, end.record["keys_by"]) == ({"main": "407"}, "info")
     await asyncio.wait_for(call.result, 10)
