@@ -15,7 +15,7 @@ from tests.driven_clock import DrivenClock
 
 from dialer.api import inputs
 from dialer.api.door import open_door
-from dialer.api.limits import MOST_KEPT, Buckets, network
+from dialer.api.limits import MOST_KEPT, Buckets, Limits, network
 from dialer.api.settings import ApiSettings
 from dialer.campaign.role import Role
 from dialer.store import tokens
@@ -54,6 +54,42 @@ async def test_who_asks_too_often_has_to_wait(pool, clock):
         await api("GET", "/v1/account", 429)
         clock.advance(3600)
         assert (await status(api))[1]["RateLimit"] == '"token";r=3;t=1'
+
+
+async def test_strangers_wait_where_too_many_ask(clock):
+    limits = Limits(ApiSettings(), clock)
+    for _ in range(200):
+        await limits.refuse()  # nobody drives the clock
+    waiting = [asyncio.create_task(limits.refuse()) for _ in range(100)]
+    await clock.elapse(1.001)
+    assert sum(one.done() for one in waiting) == 50
+    await clock.elapse(1)
+    assert all(one.done() for one in waiting)
+    flood = [asyncio.create_task(limits.refuse()) for _ in range(1000)]
+    await clock.elapse(5.001)  # the longest that one waits
+    assert all(one.done() for one in flood)
+
+
+async def test_the_body_of_a_stranger_is_read_slowly_to_its_end(pool):
+    taken = 0
+    async with served(pool, token=TOKEN) as api:
+        reader, writer = await asyncio.open_connection(api.host, api.port)
+        writer.write(
+            b"POST /v1/campaigns/1/numbers HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: text/csv\r\nContent-Length: 1000000000\r\n\r\n"
+        )
+        answer = asyncio.create_task(reader.readexactly(12))
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(30):
+                while not writer.is_closing():
+                    writer.write(bytes(65536))
+                    await writer.drain()
+                    taken += 65536
+        assert await answer == b"HTTP/1.1 401"
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+    assert taken < 40_000_000
 
 
 async def test_each_token_has_a_bucket_of_its_own_and_probes_need_none(pool, clock):

@@ -13,7 +13,7 @@ from dialer.api import service
 from dialer.api.app import create_app, listen
 from dialer.api.settings import ApiSettings, SettingsError
 from dialer.clock import SystemClock
-from dialer.store.pool import open_pool
+from dialer.store.pool import close_pool, open_pool
 
 SETTINGS = {"name": "Spring", "caller_ids": ["+4930123456"], "trunks": ["pbx"]}
 
@@ -43,7 +43,7 @@ async def test_not_ready_without_a_schema(empty_database_url, serve):
             problem = await api("GET", "/readyz", 503)
             assert "dialer db upgrade" in problem["detail"]
     finally:
-        await pool.close()
+        await close_pool(pool)
 
 
 async def test_not_ready_with_another_schema(api, pool):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dialer.api.settings import ApiSettings
 
 LINGER_SECONDS = 2.0  # for which the rest of a refused body is read, so that the refusal arrives
+REST_SECONDS = 0.2  # between two pieces of what a stranger sends
 LONGEST_REASON = 200  # characters
 FULL = (
     b'{"type": "about:blank", "title": "Service Unavailable", "status": 503,'
@@ -65,7 +66,7 @@ async def open_door(
             return _Handler(
                 handlers,
                 loop=loop,
-                access_log=None,  # type: ignore[arg-type]  # as AppRunner does without one
+                access_log=None,  # as AppRunner does without one
                 keepalive_timeout=settings.read_timeout,
                 lingering_time=LINGER_SECONDS,
             )
@@ -86,7 +87,47 @@ async def open_door(
 
 
 class _Handler(web.RequestHandler):
-    """Speaks HTTP with a client, and says in our own form what is wrong with what is no HTTP."""
+    """Speaks HTTP with a client, and says in our own form what is wrong with what is no HTTP.
+
+    Of a stranger's body it reads a piece at a time, with a rest after it.
+    """
+
+    __slots__ = ("_rests", "slowly")
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.slowly = False
+        self._rests = False
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come, and rest where it is a stranger's."""
+        super().data_received(data)
+        transport = self.transport
+        if self.slowly and data and transport is not None and not self._reading_paused:
+            transport.pause_reading()
+            self._rest()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
+        """Read on, after a rest where it is a stranger's body."""
+        if self.slowly and resume_parser:
+            self._rest()
+        else:
+            super().resume_reading(resume_parser)
+
+    def _rest(self) -> None:
+        if not self._rests:
+            self._rests = True
+            asyncio.get_running_loop().call_later(REST_SECONDS, self._end_rest)
+
+    def _end_rest(self) -> None:
+        self._rests = False
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        if self._reading_paused:
+            super().resume_reading()
+        else:
+            transport.resume_reading()
 
     def handle_error(
         self,
@@ -102,6 +143,12 @@ class _Handler(web.RequestHandler):
         response.headers.update({"Server": "dialer", "X-Content-Type-Options": "nosniff"})
         response.force_close()
         return response
+
+
+def pace_reading(request: web.Request, *, slowly: bool) -> None:
+    """Say whether what else comes over a request's connection is a stranger's."""
+    if isinstance(request.protocol, _Handler):
+        request.protocol.slowly = slowly
 
 
 class _Full(asyncio.Protocol):

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from dialer.api import audit
 from dialer.api.context import BEARER, COOKIE, RATE, context_of
+from dialer.api.door import pace_reading
 from dialer.api.problem import Problem
 from dialer.api.route import SAFE_METHODS
 from dialer.store.errors import NotFound
@@ -55,7 +56,13 @@ def guard(
         if route is None and path in pages:
             return await handler(request)
         if route is None or not route.public or "token" in request.match_info:
-            bearer = await _limited_bearer(request, bearers, limits)
+            try:
+                bearer = await _limited_bearer(request, bearers, limits)
+            except (Problem, NotFound):
+                pace_reading(request, slowly=True)
+                await limits.refuse()
+                raise
+            pace_reading(request, slowly=False)
             request[RATE] = limits.count(bearer)
             request[BEARER] = bearer
             if route is not None:

@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING
 
 from dialer.api.problem import Problem
+from dialer.campaign.pacing import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from dialer.clock import Clock
     from dialer.store.account_records import Bearer
 
+REFUSALS_PER_SECOND = 50.0  # of strangers, in all; more of them wait
+REFUSALS_AT_ONCE = 200.0
+LONGEST_REFUSAL = 5.0  # seconds that one of them waits
 MOST_KEPT = 10_000  # buckets; who was not heard of for longest begins anew
 
 
@@ -59,6 +63,8 @@ class Limits:
         self._requests = Buckets(clock, settings.requests_per_second, settings.request_burst)
         most = settings.failed_logins_per_minute
         self._failures = Buckets(clock, most / 60, most)
+        self._refusals = TokenBucket(REFUSALS_PER_SECOND, REFUSALS_AT_ONCE, clock.monotonic())
+        self._clock = clock
         self._policy = f'"token";q={settings.request_burst};w={self._seconds(0)}'
 
     def count(self, bearer: Bearer) -> Mapping[str, str]:
@@ -93,6 +99,14 @@ class Limits:
     def login_failed(self, request: web.Request) -> None:
         """Count a login that failed against its address."""
         self._failures.take(network(request.remote))
+
+    async def refuse(self) -> None:
+        """Wait until a stranger may be refused: who asks in vain must not cost what calls need."""
+        now = self._clock.monotonic()
+        wait = self._refusals.next_at(now) - now
+        self._refusals.spend(1, now)
+        if wait > 0:
+            await self._clock.sleep(min(wait, LONGEST_REFUSAL))
 
     def _seconds(self, left: float) -> int:
         """Return after how many seconds a bucket of requests is full."""
