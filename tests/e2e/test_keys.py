@@ -44,7 +44,7 @@ async def test_keys_that_we_press_are_read_by_asterisk(asterisk, user_agent, fig
     call.media.press(DIGITS)
     async with asyncio.timeout(30):
         await call.result
-    read = await told(asterisk, rf"keys of {caller_id}: (\S*)")
+    read = await told(asterisk, rf"keys of {caller_id}: ([0-9*#A-D]*)")
     figure(f"keys to Asterisk by {NAMES[account]}", in_place(read), "16 of 16")
     assert read == DIGITS
 
