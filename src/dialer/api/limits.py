@@ -103,10 +103,11 @@ class Limits:
     async def refuse(self) -> None:
         """Wait until a stranger may be refused: who asks in vain must not cost what calls need."""
         now = self._clock.monotonic()
-        wait = self._refusals.next_at(now) - now
-        self._refusals.spend(1, now)
+        wait = min(self._refusals.next_at(now) - now, LONGEST_REFUSAL)
+        if wait < LONGEST_REFUSAL:  # else what is owed would outlast the attack by hours
+            self._refusals.spend(1, now)
         if wait > 0:
-            await self._clock.sleep(min(wait, LONGEST_REFUSAL))
+            await self._clock.sleep(wait)
 
     def _seconds(self, left: float) -> int:
         """Return after how many seconds a bucket of requests is full."""
